@@ -1,0 +1,5 @@
+"""`python -m preflare` is the `preflare` command."""
+
+from preflare.cli import main
+
+main()

@@ -1,0 +1,122 @@
+"""Spectral cubes on disk: one Zarr store an observation, written whole or not at all."""
+
+import os
+import shutil
+from pathlib import Path
+
+import xarray as xr
+
+from preflare.errors import CubeError, reason
+
+DIMENSIONS = ("time", "step", "slit", "wavelength")
+"""A cube's axes: repetition of the raster, slit position, pixel along the slit, wavelength."""
+
+
+def write_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Compute a cube block by block and store it.
+
+    The store is built under another name beside `path` and takes its place when it is complete,
+    so that an interrupted run leaves either the old cube or none.
+
+    Parameters
+    ----------
+    cube : xarray.Dataset
+        With dimensions among (time, step, slit, wavelength).
+    path : path
+        The Zarr store to make, usually named `.zarr`.
+    overwrite : bool
+        Whether a store that exists may be replaced.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    CubeError
+        If `path` exists and may not be replaced, or cannot be written.
+    """
+    path = Path(path)
+    check_writable(path, overwrite=overwrite)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _regular(cube).to_zarr(unfinished, mode="w", consolidated=False)
+        _replace(unfinished, path)
+    except OSError as error:
+        raise CubeError(
+            f"{path} cannot be written: {reason(error)}: choose another place."
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return path
+
+
+def check_writable(path: Path, *, overwrite: bool) -> None:
+    """Refuse to replace what is there.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Where something is to be written.
+    overwrite : bool
+        Whether it may be replaced.
+
+    Raises
+    ------
+    CubeError
+        If it exists and may not be replaced.
+    """
+    if path.exists() and not overwrite:
+        raise CubeError(f"{path} exists: name another output, or allow it to be replaced (--force).")
+
+
+def _regular(cube: xr.Dataset) -> xr.Dataset:
+    """Give every axis equal blocks, which Zarr needs and padding may have broken."""
+    if not cube.chunksizes:
+        return cube.chunk()
+    blocks = {axis: max(sizes) for axis, sizes in cube.chunksizes.items()}
+    uneven = any(
+        len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0] for sizes in cube.chunksizes.values()
+    )
+    return cube.chunk(blocks) if uneven else cube
+
+
+def _replace(finished: Path, path: Path) -> None:
+    if not path.exists():
+        finished.rename(path)
+        return
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    path.rename(old)
+    finished.rename(path)
+    shutil.rmtree(old)
+
+
+def open_cube(path: str | Path) -> xr.Dataset:
+    """Open a stored cube, without reading its spectra.
+
+    Parameters
+    ----------
+    path : path
+        A Zarr store made by `write_cube`.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    CubeError
+        If there is no cube of spectra there.
+    """
+    try:
+        cube = xr.open_zarr(path, consolidated=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise CubeError(
+            f"{path} is not a cube ({reason(error)}): give a .zarr folder that preflare made."
+        ) from error
+    if "wavelength" not in cube.dims:
+        cube.close()
+        raise CubeError(f"{path} holds no spectra: give a .zarr folder that preflare made.")
+    return cube

@@ -1,0 +1,44 @@
+"""Errors that a person can act on: one sentence that names the thing, the fault and the cure."""
+
+
+class PreflareError(Exception):
+    """Base of every error that preflare raises on purpose; the command line prints it as it is."""
+
+
+class CatalogueError(PreflareError):
+    """The catalogue of observations cannot be read, or does not hold what was asked for."""
+
+
+class RasterError(PreflareError):
+    """A file is not a level 2 file that can be used."""
+
+
+class CleaningError(PreflareError):
+    """Spectra can be read but not cleaned."""
+
+
+class CubeError(PreflareError):
+    """A cube cannot be written or read."""
+
+
+class BookError(PreflareError):
+    """The book cannot be built."""
+
+
+def reason(error: BaseException) -> str:
+    """Say in a few words, without a path, why the system or a library refused.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was caught.
+
+    Returns
+    -------
+    str
+        The operating system's own words where there are any, else the first line of the message.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    first_line = str(error).strip().splitlines()
+    return first_line[0].rstrip(".") if first_line else type(error).__name__

@@ -1,0 +1,463 @@
+"""Read IRIS level 2 files: Mg II rasters and slit-jaw images.
+
+The layout is that of the mission's level 2 data (IRIS Technical Note 26): a primary header, one
+image extension a spectral window with axes (step, slit, wavelength), an extension of auxiliary
+numbers with one row an exposure, and a table of file names.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from preflare.errors import RasterError
+from preflare.lazyfits import OpenFits, lazy_image, open_fits
+from preflare.spectrum import FIRST, LAST, LINES
+
+MISSING_BELOW = -100.0
+"""DN; level 2 marks missing pixels by -200, which real signal never comes near."""
+SATURATED_FROM = 16_000.0
+"""DN from which a pixel counts as saturated; the detector clips at 16,383 DN."""
+
+Times = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, repr=False)
+class Raster:
+    """The Mg II window of one level 2 raster file.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    observation_id : str
+        ``startdate_starttime_OBSID``.
+    positions : int
+        Slit positions of a complete raster; 1 for a sit-and-stare.
+    window : str
+        The file's name of the spectral window.
+    intensity : dask.array.Array, shape (step, slit, wavelength)
+        DN, float32, read when asked for; missing pixels are -200.
+    wavelength : ndarray, shape (wavelength,)
+        Vacuum wavelength in Å, from the window's world coordinates.
+    nominal_range : tuple of float
+        First and last wavelength in Å that the primary header gives for the window.
+    time : ndarray of datetime64[ns], shape (step,)
+        UTC start of each exposure.
+    exposure : ndarray, shape (step,)
+        Exposure time in s of the near-ultraviolet channel.
+    x, y : ndarray, shape (step,)
+        Pointing: helioprojective position of the slit's centre in arcsec.
+    slit_x, slit_y : ndarray, shape (slit,)
+        Offset of each slit pixel from the centre, in arcsec.
+    header : astropy.io.fits.Header
+        The primary header.
+    """
+
+    path: Path
+    observation_id: str
+    positions: int
+    window: str
+    intensity: da.Array
+    wavelength: NDArray[np.float64]
+    nominal_range: tuple[float, float]
+    time: Times
+    exposure: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    slit_x: NDArray[np.float64]
+    slit_y: NDArray[np.float64]
+    header: fits.Header
+
+    def __repr__(self) -> str:
+        steps, slit, wavelength = self.intensity.shape
+        of = "" if self.sit_and_stare else f" of {self.positions}"
+        return (
+            f"<Raster {self.observation_id}, {self.window}: {steps}{of} steps x {slit} slit pixels "
+            f"x {wavelength} wavelengths, from {np.datetime_as_string(self.time[0], 's')}>"
+        )
+
+    @property
+    def sit_and_stare(self) -> bool:
+        """Whether the slit stays where it is, so that the steps are times."""
+        return self.positions == 1
+
+    @property
+    def missing(self) -> da.Array:
+        """Pixels without data, bool of the shape of `intensity`."""
+        return is_missing(self.intensity)
+
+    @property
+    def saturated(self) -> da.Array:
+        """Pixels at or above the detector's limit, bool of the shape of `intensity`."""
+        return is_saturated(self.intensity)
+
+
+@dataclass(frozen=True, repr=False)
+class SlitJaw:
+    """A level 2 file of slit-jaw images.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    observation_id : str
+        ``startdate_starttime_OBSID``.
+    channel : str
+        For example ``"SJI_2796"``.
+    image : dask.array.Array, shape (time, y, x)
+        DN, float32, read when asked for; missing pixels are -200.
+    time : ndarray of datetime64[ns], shape (time,)
+        UTC start of each exposure.
+    exposure : ndarray, shape (time,)
+        In s.
+    x, y : ndarray, shape (time,)
+        Helioprojective position of the image's centre in arcsec.
+    slit : ndarray, shape (time, 2)
+        Centre of the slit in pixels (x, y) of the image, counted from 0.
+    scale : tuple of float
+        Size of a pixel in arcsec along x and y.
+    header : astropy.io.fits.Header
+        The primary header.
+    """
+
+    path: Path
+    observation_id: str
+    channel: str
+    image: da.Array
+    time: Times
+    exposure: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    slit: NDArray[np.float64]
+    scale: tuple[float, float]
+    header: fits.Header
+
+    def __repr__(self) -> str:
+        images, height, width = self.image.shape
+        return (
+            f"<SlitJaw {self.observation_id}, {self.channel}: {images} images of {height} x {width} "
+            f"pixels, from {np.datetime_as_string(self.time[0], 's')}>"
+        )
+
+    def nearest(self, time: np.datetime64) -> int:
+        """Index of the image exposed nearest to a time."""
+        return int(np.argmin(np.abs(self.time - time)))
+
+    def edges(self, index: int) -> tuple[float, float, float, float]:
+        """Left, right, bottom and top edge of an image in arcsec, as matplotlib's `extent`."""
+        height, width = self.image.shape[1:]
+        half_x, half_y = width * self.scale[0] / 2, height * self.scale[1] / 2
+        x, y = float(self.x[index]), float(self.y[index])
+        return x - half_x, x + half_x, y - half_y, y + half_y
+
+    def slit_position(self, index: int) -> float:
+        """Place of the slit on the x axis of `edges`, in arcsec."""
+        left = self.edges(index)[0]
+        return left + (float(self.slit[index, 0]) + 0.5) * self.scale[0]
+
+
+def is_missing(intensity: Any) -> Any:
+    """Tell pixels without data (-200, the unscaled -32768, nan) from the others.
+
+    Parameters
+    ----------
+    intensity : array
+        DN.
+
+    Returns
+    -------
+    array of bool
+
+    Examples
+    --------
+    >>> is_missing(np.array([-200.0, -32768.0, np.nan, -3.0, np.inf])).tolist()
+    [True, True, True, False, False]
+    """
+    return ~(intensity >= MISSING_BELOW)
+
+
+def is_saturated(intensity: Any) -> Any:
+    """Tell pixels at or above 16,000 DN, infinity included, from the others.
+
+    Parameters
+    ----------
+    intensity : array
+        DN.
+
+    Returns
+    -------
+    array of bool
+    """
+    return intensity >= SATURATED_FROM
+
+
+def read_raster(path: str | Path) -> Raster:
+    """Open the Mg II window of a level 2 raster file, without reading its spectra.
+
+    The window is found by the wavelengths that an extension covers. Where no extension's world
+    coordinates reach Mg II but the primary header says that one does (the coordinates of files
+    thinned out in wavelength), that one is opened, with the wavelengths as the file gives them.
+
+    Parameters
+    ----------
+    path : path
+        `.fits` or `.fits.gz`, float32 or scaled int16, plain or tile-compressed.
+
+    Returns
+    -------
+    Raster
+
+    Raises
+    ------
+    RasterError
+        If the file cannot be read, is no level 2 raster, has no Mg II window or no exposures.
+    """
+    with open_fits(path) as opened:
+        primary = opened.hdus[0].header
+        window = mg_window(opened)
+        header = opened.hdus[window.hdu].header
+        if 0 in window.shape:
+            raise RasterError(
+                f"{opened.source} is empty: its Mg II window has shape {window.shape}: "
+                "download it again, or leave it out."
+            )
+        auxiliary = _Auxiliary(opened, window.shape[0])
+        along_slit = np.arange(window.shape[1]) + 1 - float(header.get("CRPIX2", 1))
+        return Raster(
+            path=opened.source,
+            observation_id=_observation_id(opened),
+            positions=_positions(primary, header),
+            window=window.name,
+            intensity=lazy_image(opened, window.hdu),
+            wavelength=window.wavelength,
+            nominal_range=window.nominal,
+            time=auxiliary.times,
+            exposure=auxiliary["EXPTIMEN"],
+            x=auxiliary["XCENIX"],
+            y=auxiliary["YCENIX"],
+            slit_x=along_slit * float(header.get("CDELT3", 0)) * float(header.get("PC3_2", 0)),
+            slit_y=along_slit * float(header.get("CDELT2", 1)) * float(header.get("PC2_2", 1)),
+            header=primary.copy(),
+        )
+
+
+def read_slitjaw(path: str | Path) -> SlitJaw:
+    """Open a level 2 file of slit-jaw images, without reading the images.
+
+    Parameters
+    ----------
+    path : path
+        `.fits` or `.fits.gz`.
+
+    Returns
+    -------
+    SlitJaw
+
+    Raises
+    ------
+    RasterError
+        If the file cannot be read or holds no slit-jaw images.
+    """
+    with open_fits(path) as opened:
+        primary = opened.hdus[0].header
+        index = movie_hdu(opened)
+        if index is None:
+            raise RasterError(
+                f"{opened.source} holds no slit-jaw images: "
+                "give a file with SJI in its name, or read it as a raster."
+            )
+        header = opened.hdus[index].header
+        image = lazy_image(opened, index)
+        if 0 in image.shape:
+            raise RasterError(
+                f"{opened.source} is empty: its images have shape {image.shape}: "
+                "download it again, or leave it out."
+            )
+        auxiliary = _Auxiliary(opened, image.shape[0])
+        return SlitJaw(
+            path=opened.source,
+            observation_id=_observation_id(opened),
+            channel=str(primary.get("TDESC1", "SJI")),
+            image=image,
+            time=auxiliary.times,
+            exposure=auxiliary["EXPTIMES"],
+            x=auxiliary["XCENIX"],
+            y=auxiliary["YCENIX"],
+            slit=np.stack([auxiliary["SLTPX1IX"], auxiliary["SLTPX2IX"]], axis=1) - 1,
+            scale=(float(header["CDELT1"]), float(header["CDELT2"])),
+            header=primary.copy(),
+        )
+
+
+@dataclass(frozen=True)
+class SpectralWindow:
+    """A spectral window that a file holds."""
+
+    hdu: int
+    name: str
+    shape: tuple[int, int, int]
+    wavelength: NDArray[np.float64]
+    nominal: tuple[float, float]
+    """The primary header's range in Å; the range of `wavelength` where it gives none."""
+    keyword: int | None
+    """Number of the window among the primary header's TDESC keywords."""
+
+
+def spectral_windows(opened: OpenFits) -> Iterator[SpectralWindow]:
+    """List the spectral windows that a file holds, in the order of its extensions.
+
+    The primary header may list windows that are not there, so an extension is matched to the
+    header's list by the wavelength at which it begins.
+
+    Parameters
+    ----------
+    opened : OpenFits
+
+    Yields
+    ------
+    SpectralWindow
+    """
+    primary = opened.hdus[0].header
+    for index, hdu in enumerate(opened.hdus):
+        header = hdu.header
+        if header.get("NAXIS") != 3 or str(header.get("CTYPE1", "")).strip() != "WAVE":
+            continue
+        points, dispersion = int(header["NAXIS1"]), float(header.get("CDELT1", 0))
+        pixels = np.arange(points) + 1 - float(header.get("CRPIX1", 1))
+        wavelength = float(header.get("CRVAL1", 0)) + dispersion * pixels
+        first, last = (wavelength[0], wavelength[-1]) if points else (0.0, 0.0)
+        name, nominal, number = f"{first:.0f} Å", (float(first), float(last)), None
+        for keyword in range(1, int(primary.get("NWIN", 0)) + 1):
+            begins = primary.get(f"TWMIN{keyword}")
+            if begins is not None and abs(float(begins) - first) < 2 * dispersion:
+                name = str(primary.get(f"TDESC{keyword}", name))
+                nominal = float(begins), float(primary.get(f"TWMAX{keyword}", last))
+                number = keyword
+        shape = (int(header["NAXIS3"]), int(header["NAXIS2"]), points)
+        yield SpectralWindow(index, name, shape, wavelength, nominal, number)
+
+
+def mg_window(opened: OpenFits) -> SpectralWindow:
+    """Find the window with the Mg II lines.
+
+    Parameters
+    ----------
+    opened : OpenFits
+
+    Returns
+    -------
+    SpectralWindow
+        The one that covers most of the study's window; where no coordinates reach a Mg II line,
+        the one whose range in the primary header does.
+
+    Raises
+    ------
+    RasterError
+        If the file holds no such window.
+    """
+    windows = list(spectral_windows(opened))
+    if not windows:
+        raise RasterError(
+            f"{opened.source} holds no spectral window: "
+            "give an IRIS level 2 raster file, which has raster in its name."
+        )
+
+    def covered(limits: tuple[float, float]) -> float:
+        return max(0.0, min(limits[1], LAST) - max(limits[0], FIRST))
+
+    def holds_line(limits: tuple[float, float]) -> bool:
+        return any(limits[0] <= line <= limits[1] for line in LINES.values())
+
+    def true_range(window: SpectralWindow) -> tuple[float, float]:
+        if not window.shape[2]:
+            return window.nominal
+        return float(window.wavelength[0]), float(window.wavelength[-1])
+
+    for limits in (true_range, lambda window: window.nominal):
+        fitting = [window for window in windows if holds_line(limits(window))]
+        if fitting:
+            return max(fitting, key=lambda window: covered(limits(window)))
+    raise RasterError(
+        f"{opened.source} has no Mg II k window; it holds "
+        f"{', '.join(window.name for window in windows)}: "
+        "give a raster of an observation that recorded Mg II."
+    )
+
+
+def movie_hdu(opened: OpenFits) -> int | None:
+    """Number of the HDU that holds slit-jaw images, or None.
+
+    Parameters
+    ----------
+    opened : OpenFits
+
+    Returns
+    -------
+    int or None
+    """
+    for index, hdu in enumerate(opened.hdus):
+        axis = str(hdu.header.get("CTYPE3", "")).strip().lower()
+        if hdu.header.get("NAXIS") == 3 and axis == "time":
+            return index
+    return None
+
+
+def _observation_id(opened: OpenFits) -> str:
+    primary = opened.hdus[0].header
+    try:
+        start = np.datetime64(str(primary["STARTOBS"]), "s").item()
+        return f"{start:%Y%m%d_%H%M%S}_{str(primary['OBSID']).strip()}"
+    except (KeyError, ValueError) as error:
+        raise RasterError(
+            f"{opened.source} does not say which observation it belongs to (STARTOBS and OBSID): "
+            "give an IRIS level 2 file."
+        ) from error
+
+
+def _positions(primary: fits.Header, header: fits.Header) -> int:
+    if "NRASTERP" in primary:
+        return int(primary["NRASTERP"])
+    return 1 if float(header.get("CDELT3", 0)) == 0 else int(header["NAXIS3"])
+
+
+class _Auxiliary:
+    """The extension of per-exposure numbers, whose header says which column is what."""
+
+    def __init__(self, opened: OpenFits, exposures: int) -> None:
+        self._source = opened.source
+        hdu = next(
+            (hdu for hdu in opened.hdus if hdu.header.get("NAXIS") == 2 and "TIME" in hdu.header),
+            None,
+        )
+        if hdu is None:
+            raise RasterError(
+                f"{self._source} has no auxiliary extension with the times of its exposures: "
+                "give a complete IRIS level 2 file."
+            )
+        self._header = hdu.header
+        self._rows = np.asarray(hdu.data, np.float64)
+        if len(self._rows) != exposures:
+            raise RasterError(
+                f"{self._source} contradicts itself: {exposures} exposures and "
+                f"{len(self._rows)} rows of auxiliary numbers: download it again."
+            )
+        self._start = opened.hdus[0].header.get("STARTOBS")
+
+    def __getitem__(self, key: str) -> NDArray[np.float64]:
+        try:
+            return self._rows[:, int(self._header[key])].copy()
+        except (KeyError, IndexError, ValueError) as error:
+            raise RasterError(
+                f"{self._source} lacks the auxiliary column {key}: "
+                "give a complete IRIS level 2 file."
+            ) from error
+
+    @property
+    def times(self) -> Times:
+        since_start = np.round(self["TIME"] * 1e9).astype("timedelta64[ns]")
+        times: Times = np.datetime64(str(self._start), "ns") + since_start
+        return times

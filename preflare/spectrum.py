@@ -1,0 +1,89 @@
+"""The spectral window of the study: its 240 wavelengths and the lines in it.
+
+The window holds Mg II h and k and the blended subordinate pair in k's red wing. Its limits and
+its 240 points are those of Panos, Kleint & Zbinden (2023, Sect. 2); the line positions are the
+ones that their published analysis marks in every figure.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+POINTS = 240
+FIRST = 2794.14
+LAST = 2805.72
+SPACING = (LAST - FIRST) / (POINTS - 1)
+
+LINES = {"k": 2796.34, "triplet": 2798.77, "h": 2803.52}
+"""Line positions in Å, by name; `triplet` is the blended pair of subordinate lines."""
+
+LIGHT_KM_S = 299_792.458
+
+
+def grid() -> NDArray[np.float64]:
+    """Wavelengths at which every cleaned spectrum is sampled.
+
+    Returns
+    -------
+    ndarray, shape (240,)
+        Vacuum wavelengths in Å, 2794.14 to 2805.72, evenly spaced by 48.45 mÅ.
+
+    Examples
+    --------
+    >>> grid()[[0, -1]]
+    array([2794.14, 2805.72])
+    """
+    return np.linspace(FIRST, LAST, POINTS)
+
+
+def nearest_point(wavelength: float) -> int:
+    """Index of the grid point nearest to a wavelength.
+
+    Parameters
+    ----------
+    wavelength : float
+        In Å.
+
+    Returns
+    -------
+    int
+        0 to 239.
+
+    Raises
+    ------
+    ValueError
+        If the wavelength lies outside the window.
+
+    Examples
+    --------
+    >>> nearest_point(LINES["k"])
+    45
+    """
+    if not FIRST <= wavelength <= LAST:
+        raise ValueError(
+            f"{wavelength} Å lies outside the window {FIRST}-{LAST} Å: give a wavelength within it."
+        )
+    return round((wavelength - FIRST) / SPACING)
+
+
+def velocity(wavelength: NDArray[np.float64], line: str = "k") -> NDArray[np.float64]:
+    """Doppler velocity of wavelengths relative to a line, receding positive.
+
+    Parameters
+    ----------
+    wavelength : ndarray
+        In Å.
+    line : {"k", "triplet", "h"}
+        The line whose position counts as rest.
+
+    Returns
+    -------
+    ndarray
+        In km/s, of the shape of `wavelength`.
+
+    Examples
+    --------
+    >>> round(float(velocity(np.array(2796.34 + 0.0932752), "k")), 2)
+    10.0
+    """
+    rest = LINES[line]
+    return (wavelength - rest) / rest * LIGHT_KM_S
