@@ -1,82 +1,25 @@
 """From level 2 spectra to a clean cube: interpolate, normalise, flag.
 
-The steps and rules are those of Panos, Kleint & Zbinden (2023, Sect. 2), and of the code
-published with it where the paper is silent. Every rule looks at every spectrum and has a bit of
-its own, so that rules can be counted and switched.
+The steps are those of Panos, Kleint & Zbinden (2023, Sect. 2); the rules are in `rules`.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from enum import IntFlag
 from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from preflare import spectrum
 from preflare.cubes import DIMENSIONS
 from preflare.errors import CleaningError
-from preflare.level2 import MISSING_BELOW, SATURATED_FROM, Raster
+from preflare.level2 import Raster
+from preflare.rules import PAPER_RULES, Limits, Rule, find_faults
 
 MAX_DISPERSION = 0.06
 """Å per pixel. Twice the detector's pixel (0.0509 Å) still gives each grid point its own."""
-
-
-class Rule(IntFlag):
-    """Reasons to reject a spectrum, one bit each."""
-
-    MISSING = 1
-    OVEREXPOSED = 2
-    LOW_SIGNAL = 4
-    COSMIC_RAY = 8
-    LINE_RATIO = 16
-    LIMB = 32
-    QUIET_SUN = 64
-    SATURATED = 128
-
-
-EVERY_RULE = Rule(255)
-PAPER_RULES = EVERY_RULE & ~Rule.SATURATED
-"""What the published analysis rejects; it knows saturation only by `Rule.OVEREXPOSED`."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Where each rule draws its line; the defaults are the paper's.
-
-    Attributes
-    ----------
-    missing_below : float
-        DN. A value below it inside the window marks the spectrum as missing.
-    plateau : int
-        This many consecutive grid points at the maximum mean overexposure.
-    signal : float
-        DN/s. A spectrum whose maximum is lower has too little signal.
-    core : int
-        Half-width, in grid points, of the h and k cores, outside which a maximum is taken for a
-        cosmic ray, and over which the k/h ratio is formed.
-    lowest_ratio, highest_ratio : float
-        Bounds of the k/h ratio: 1:1 (optically thick) and 2:1 (thin) with a margin of 0.3.
-    continuum : float
-        Highest mean of the normalised profile over grid points 115 to 124 (2799.7-2800.2 Å).
-    saturated_from : float
-        DN. A value from it on inside the window marks the spectrum as saturated.
-    """
-
-    missing_below: float = MISSING_BELOW
-    plateau: int = 10
-    signal: float = 10.0
-    core: int = 10
-    lowest_ratio: float = 0.7
-    highest_ratio: float = 2.3
-    continuum: float = 0.4
-    saturated_from: float = SATURATED_FROM
-
-
-CONTINUUM = slice(115, 125)
 
 
 def clean(
@@ -84,7 +27,7 @@ def clean(
     *,
     reject: Rule = PAPER_RULES,
     limits: Limits | None = None,
-    onset: np.datetime64 | str | None = None,
+    onset: str | np.datetime64 | None = None,
 ) -> xr.Dataset:
     """Turn a raster into a cube of normalised spectra on the 240-point grid.
 
@@ -152,10 +95,7 @@ def clean(
             "slit_y": ("slit", raster.slit_y),
         },
     )
-    since = np.full(cube.start.shape, np.nan)
-    if onset is not None:
-        since = (cube.start.values - np.datetime64(onset, "ns")) / np.timedelta64(1, "s")
-    cube["t_onset"] = (DIMENSIONS[:2], since)
+    cube["t_onset"] = (DIMENSIONS[:2], _seconds_since(onset, cube.start.values))
     return _described(cube, raster, reject, limits)
 
 
@@ -210,52 +150,6 @@ def clean_observation(rasters: Sequence[Raster], **settings: Any) -> xr.Dataset:
     return joined
 
 
-def count_rules(cube: xr.Dataset) -> pd.DataFrame:
-    """Count what each rule finds.
-
-    Parameters
-    ----------
-    cube : xarray.Dataset
-        A cleaned cube.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a rule, with columns ``flagged`` (spectra that the rule finds), ``alone`` (that
-        no other rule finds) and ``rejects`` (whether the cube rejects them).
-    """
-    flags = cube["flags"].values
-    rejecting = Rule(cube.attrs["reject"])
-    return pd.DataFrame(
-        {
-            "flagged": [int(np.count_nonzero(flags & rule)) for rule in Rule],
-            "alone": [int(np.count_nonzero(flags == rule)) for rule in Rule],
-            "rejects": [bool(rule & rejecting) for rule in Rule],
-        },
-        index=pd.Index([_rule_name(rule) for rule in Rule], name="rule"),
-    )
-
-
-def accepted(cube: xr.Dataset) -> NDArray[np.bool_]:
-    """Tell the spectra that no rejecting rule finds from the others.
-
-    Parameters
-    ----------
-    cube : xarray.Dataset
-        A cleaned cube.
-
-    Returns
-    -------
-    ndarray of bool, shape (time, step, slit)
-    """
-    keep: NDArray[np.bool_] = (cube["flags"].values & cube.attrs["reject"]) == 0
-    return keep
-
-
-def _rule_name(rule: Rule) -> str:
-    return str(rule.name).lower().replace("_", " ")
-
-
 @dataclass(frozen=True)
 class _Sampling:
     """Linear interpolation from one wavelength axis to another, prepared once."""
@@ -283,13 +177,8 @@ class _Sampling:
         return sampled
 
 
-def _core(line: str, halfwidth: int) -> slice:
-    centre = spectrum.nearest_point(spectrum.LINES[line])
-    return slice(max(0, centre - halfwidth), centre + halfwidth + 1)
-
-
 def _clean_block(
-    spectra: NDArray[np.float32],
+    pixels: NDArray[np.float32],
     exposure: NDArray[np.float64],
     *,
     sampling: _Sampling,
@@ -297,53 +186,40 @@ def _clean_block(
     limits: Limits,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
     """Clean spectra (..., pixel) in DN with exposures (...) in s."""
-    exposure = np.broadcast_to(exposure, spectra.shape[:-1])
-    missing_pixel = ~(spectra >= limits.missing_below)
-    missing = missing_pixel.any(axis=-1)
-    saturated = spectra.max(axis=-1, initial=-np.inf) >= limits.saturated_from
-    if missing.any():
-        spectra = np.where(missing_pixel, np.float32(np.nan), spectra)
-        # nan hides a maximum; it must not hide a saturated pixel.
-        saturated |= (spectra >= limits.saturated_from).any(axis=-1)
+    exposure = np.broadcast_to(exposure, pixels.shape[:-1])
     with np.errstate(invalid="ignore", divide="ignore"):
-        profile = sampling(spectra)
+        profile = sampling(_without_missing(pixels, limits))
+        # Level 2 marks clipped pixels by infinity: the maximum of such a spectrum is not known.
+        endless = (pixels == np.inf).any(axis=-1)
+        profile[endless] = np.nan
+        flags = find_faults(pixels, profile, exposure, limits)
         top = np.fmax.reduce(profile, axis=-1)
-        endless = saturated & np.isinf(spectra).any(axis=-1)
         top[endless] = np.inf
-        plateau = _longest_plateau_reaches(profile, top, limits.plateau)
-        k, h = (profile[..., _core(line, limits.core)] for line in ("k", "h"))
-        in_core = np.fmax(np.fmax.reduce(k, axis=-1), np.fmax.reduce(h, axis=-1))
-        ratio = k.sum(axis=-1) / h.sum(axis=-1)
         peak = (top / exposure).astype(np.float32)
-        bad_step = ~(exposure > 0)
         unusable = ~(np.isfinite(peak) & (peak > 0))
         profile /= top[..., None]
-        continuum = profile[..., CONTINUUM].mean(axis=-1)
-        found = {
-            Rule.MISSING: missing | bad_step,
-            Rule.OVEREXPOSED: plateau,
-            Rule.LOW_SIGNAL: (peak < limits.signal) & ~bad_step,
-            Rule.COSMIC_RAY: (in_core < top) & ~endless,
-            Rule.LINE_RATIO: (ratio < limits.lowest_ratio) | (ratio > limits.highest_ratio),
-            Rule.LIMB: (continuum >= limits.continuum) & ~unusable,
-            Rule.SATURATED: saturated,
-        }
-    flags = np.zeros(missing.shape, np.uint8)
-    for rule, where in found.items():
-        flags[where] |= np.uint8(rule)
     profile[unusable | ((flags & reject) != 0)] = np.nan
     return profile, peak, flags
 
 
-def _longest_plateau_reaches(
-    profile: NDArray[np.float32], top: NDArray[np.float32], length: int
-) -> NDArray[np.bool_]:
-    at_top = profile == top[..., None]
-    reached = np.count_nonzero(at_top, axis=-1) >= length
-    for index in zip(*np.nonzero(reached), strict=True):
-        edges = np.flatnonzero(np.diff(at_top[index], prepend=False, append=False))
-        reached[index] = (edges[1::2] - edges[::2]).max() >= length
-    return reached
+def _without_missing(pixels: NDArray[np.float32], limits: Limits) -> NDArray[np.float32]:
+    present = pixels >= limits.missing_below
+    return pixels if present.all() else np.where(present, pixels, np.float32(np.nan))
+
+
+def _seconds_since(
+    onset: str | np.datetime64 | None, times: NDArray[np.datetime64]
+) -> NDArray[np.float64]:
+    if onset is None:
+        return np.full(times.shape, np.nan)
+    try:
+        moment = np.datetime64(onset).astype("datetime64[ns]")
+    except ValueError as error:
+        raise CleaningError(
+            f"{onset!r} is not a time of flare onset: write it like 2014-03-29T17:35."
+        ) from error
+    seconds: NDArray[np.float64] = (times - moment) / np.timedelta64(1, "s")
+    return seconds
 
 
 def _pad_steps(cube: xr.Dataset, steps: int) -> xr.Dataset:
@@ -362,9 +238,7 @@ def _check_wavelengths(raster: Raster) -> None:
             f"{MAX_DISPERSION} Å or finer, so give the full-resolution level 2 file."
         )
     if len(wavelength) < 2 or not np.all(np.diff(wavelength) > 0):
-        raise CleaningError(
-            f"{path} has wavelengths that do not increase: download it again."
-        )
+        raise CleaningError(f"{path} has wavelengths that do not increase: download it again.")
     if wavelength[0] > spectrum.FIRST or wavelength[-1] < spectrum.LAST:
         raise CleaningError(
             f"{path} covers {wavelength[0]:.2f}-{wavelength[-1]:.2f} Å and not the window "
@@ -374,9 +248,7 @@ def _check_wavelengths(raster: Raster) -> None:
 
 def _check_signal(raster: Raster, limits: Limits) -> None:
     if not (raster.exposure > 0).any():
-        raise CleaningError(
-            f"{raster.path} has no exposure longer than 0 s: leave it out."
-        )
+        raise CleaningError(f"{raster.path} has no exposure longer than 0 s: leave it out.")
     for block in raster.intensity.blocks.ravel():
         if bool((block >= limits.missing_below).any().compute()):
             return
@@ -385,9 +257,7 @@ def _check_signal(raster: Raster, limits: Limits) -> None:
     )
 
 
-def _described(
-    cube: xr.Dataset, raster: Raster, reject: Rule, limits: Limits
-) -> xr.Dataset:
+def _described(cube: xr.Dataset, raster: Raster, reject: Rule, limits: Limits) -> xr.Dataset:
     for name, unit, meaning in (
         ("intensity", "1", "intensity normalised by its maximum"),
         ("peak", "DN s-1", "maximum of the profile"),

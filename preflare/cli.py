@@ -16,6 +16,7 @@ import preflare
 from preflare.errors import PreflareError
 
 _out = Console(highlight=False, soft_wrap=True)
+_PATH: Any = click.Path(path_type=Path)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -57,13 +58,13 @@ def _exposures(_context: Any, _parameter: Any, text: str | None) -> slice:
 
 
 @main.command()
-@click.argument("sources", nargs=-1, required=True, metavar="IN...", type=click.Path(path_type=Path))
-@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True, metavar="IN...", type=_PATH)
+@click.argument("output", metavar="OUT", type=_PATH)
 @click.option(
     "--exposures",
     callback=_exposures,
     metavar="FIRST:LAST",
-    help="Exposures to keep, counted from 0, LAST not included; one number keeps one. Default: all.",
+    help="Exposures to keep, from 0, LAST not included; one number keeps one. Default: all.",
 )
 @click.option("--force", is_flag=True, help="Replace an output that exists.")
 def cutout(sources: tuple[Path, ...], output: Path, exposures: slice, force: bool) -> None:
@@ -84,10 +85,8 @@ def cutout(sources: tuple[Path, ...], output: Path, exposures: slice, force: boo
 
 
 @main.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=click.Path(path_type=Path))
-@click.option(
-    "--output", required=True, type=click.Path(path_type=Path), help="Folder for the cubes."
-)
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=_PATH)
+@click.option("--output", required=True, type=_PATH, help="Folder for the cubes.")
 @click.option(
     "--reject",
     multiple=True,
@@ -138,7 +137,7 @@ def _print_counts(path: Path) -> None:
     _out.print(f"{path}: {kept.sum():,} of {kept.size:,} spectra kept", markup=False)
 
 
-class _ProgressBar(Callback):  # type: ignore[misc]
+class _ProgressBar(Callback):
     """A bar over dask's tasks, on standard error where that is a terminal."""
 
     def __init__(self, label: str) -> None:
@@ -176,8 +175,7 @@ def _parameters(_context: Any, _parameter: Any, pairs: tuple[str, ...]) -> dict[
             values[key] = yaml.safe_load(text)
         except yaml.YAMLError:
             raise click.BadParameter(
-                f"{text!r} is not a value for {key}: write a number, a word, or a list in "
-                "brackets."
+                f"{text!r} is not a value for {key}: write a number, a word, or a list in brackets."
             ) from None
     return values
 
@@ -193,12 +191,8 @@ def _parameters(_context: Any, _parameter: Any, pairs: tuple[str, ...]) -> dict[
     help="Set a parameter of the chapter; needs --chapter. Repeat for more.",
 )
 @click.option("--force", is_flag=True, help="Run chapters again that are up to date.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), help="Folder to build in. Default: _build."
-)
-def book(
-    chapter: str | None, parameters: dict[str, Any], force: bool, output: Path | None
-) -> None:
+@click.option("--output", type=_PATH, help="Folder to build in. Default: _build.")
+def book(chapter: str | None, parameters: dict[str, Any], force: bool, output: Path | None) -> None:
     """Run the chapters that changed and render the book.
 
     Without options this is what `make book` does. A chapter that fails stops the build and
@@ -215,9 +209,7 @@ def book(
 
 
 @main.command()
-@click.option(
-    "--output", type=click.Path(path_type=Path), help="Folder of the build. Default: _build."
-)
+@click.option("--output", type=_PATH, help="Folder of the build. Default: _build.")
 def status(output: Path | None) -> None:
     """Show when each chapter last ran, how it went, and whether it is up to date."""
     from preflare.book import Book

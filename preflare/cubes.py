@@ -69,7 +69,9 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         If it exists and may not be replaced.
     """
     if path.exists() and not overwrite:
-        raise CubeError(f"{path} exists: name another output, or allow it to be replaced (--force).")
+        raise CubeError(
+            f"{path} exists: name another output, or allow it to be replaced (--force)."
+        )
 
 
 def _regular(cube: xr.Dataset) -> xr.Dataset:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from preflare.cubes import check_writable
 from preflare.errors import RasterError, reason
+from preflare.layout import mg_window, movie_hdu
 from preflare.lazyfits import OpenFits, open_fits
-from preflare.level2 import mg_window, movie_hdu
 
 _OF_A_WINDOW = re.compile(r"(T[A-Z]+|TDP\d\d_|IPRP[FGP]V)(\d+)")
 """Keywords of the primary header that carry the number of a spectral window."""
@@ -67,9 +67,7 @@ def cutout(
             primary = opened.hdus[0].header.copy()
         pixels = _stored(opened.hdus[index], exposures)
         if not pixels.size:
-            raise RasterError(
-                f"{opened.source} has no {_span(exposures)}: choose others."
-            )
+            raise RasterError(f"{opened.source} has no {_span(exposures)}: choose others.")
         total = int(opened.hdus[index].header["NAXIS3"])
         for line in (
             f"preflare cutout: {what} of {opened.source.name}",

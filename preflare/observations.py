@@ -13,9 +13,11 @@ from preflare.shipped import shipped
 
 Kind = Literal["PF", "AR"]
 
-_COLUMNS = (
-    "kind number flare_class start mode steps cadence x y obsid observation_id id_start note"
-).split()
+_TEXT = ("kind", "flare_class", "mode", "obsid", "observation_id", "note")
+_WHOLE = ("number", "steps")
+_TIMES = ("start", "id_start")
+_QUANTITIES = ("cadence", "x", "y")
+_COLUMNS = (*_TEXT, *_WHOLE, *_TIMES, *_QUANTITIES)
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,11 @@ def _rows(table: QTable) -> zip:  # type: ignore[type-arg]
 
 def _observation(row: dict[str, object]) -> Observation:
     fields: dict[str, object] = dict(row)
-    for column in ("kind", "flare_class", "mode", "obsid", "observation_id", "note"):
+    for column in _TEXT:
         fields[column] = str(row[column])
-    for column in ("number", "steps"):
+    for column in _WHOLE:
         fields[column] = int(str(row[column]))
-    for column in ("start", "id_start"):
+    for column in _TIMES:
         fields[column] = datetime.fromisoformat(str(row[column]))
     return Observation(**fields)  # type: ignore[arg-type]
 

@@ -1,0 +1,272 @@
+"""The book: run the chapters that changed, stage the pages, render them, record it all."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from preflare.chapters import Chapter, Run, check_parameters, digest, key_of, run, runs
+from preflare.errors import BookError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StatusRow:
+    """A chapter's line in the status table."""
+
+    chapter: str
+    state: str
+    when: str = "-"
+    seconds: str = "-"
+    memory: str = "-"
+
+
+@dataclass(frozen=True)
+class Book:
+    """The book of one checkout and the folder that it is built in."""
+
+    root: Path
+    folder: Path
+
+    @classmethod
+    def found(cls, folder: Path | None = None) -> "Book":
+        """Find the book that the working directory lies in.
+
+        Parameters
+        ----------
+        folder : pathlib.Path, optional
+            Where to build; `_build` in the checkout by default.
+
+        Returns
+        -------
+        Book
+
+        Raises
+        ------
+        BookError
+            If no folder upwards of here has `_config.yml` and `book/_toc.yml`.
+        """
+        here = Path.cwd()
+        for root in (here, *here.parents):
+            if (root / "_config.yml").is_file() and (root / "book" / "_toc.yml").is_file():
+                return cls(root, (folder or root / "_build").resolve())
+        raise BookError(f"{here} is not in a checkout of preflare: change into one.")
+
+    def chapters(self) -> list[Chapter]:
+        """List the chapters that run, in the order of the table of contents."""
+        pages = (self.root / "book" / f"{name}.md" for name in _files(self._contents()))
+        return [Chapter(page) for page in pages if page.is_file() and runs(page)]
+
+    def build(
+        self,
+        *,
+        chapter: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        force: bool = False,
+        say: Say = print,
+    ) -> Path:
+        """Run the chapters that changed and render the book.
+
+        Parameters
+        ----------
+        chapter : str, optional
+            Run only this chapter, and those that were never run.
+        parameters : dict, optional
+            For that chapter.
+        force : bool
+            Run what is up to date again, too.
+        say : callable
+            Takes progress messages.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder of the rendered site.
+
+        Raises
+        ------
+        BookError
+            If a chapter fails, or rendering warns of anything. The site of the last good build
+            is left as it was.
+        """
+        chapters = self.chapters()
+        if chapter is not None and chapter not in [each.name for each in chapters]:
+            names = ", ".join(each.name for each in chapters)
+            raise BookError(f"The book has no chapter {chapter!r} that runs: it has {names}.")
+        shared = self._shared_digest()
+        for each in chapters:
+            chosen = (parameters or {}) if each.name == chapter else {}
+            check_parameters(each, chosen)
+            key = key_of(each, chosen, shared, self.root)
+            last = self._last_run(each)
+            wanted = chapter in (None, each.name)
+            if last and ((last.key == key and not (force and wanted)) or not wanted):
+                continue
+            say(f"running {each.name}")
+            self._run(each, chosen, key)
+        self._stage(chapters)
+        self._render(say)
+        return self.folder / "html"
+
+    def status(self) -> list[StatusRow]:
+        """Tell when each chapter last ran, how it went, and whether it is up to date."""
+        shared = self._shared_digest()
+        return [self._status_of(chapter, shared) for chapter in self.chapters()]
+
+    def _contents(self) -> dict[str, Any]:
+        contents: dict[str, Any] = yaml.safe_load((self.root / "book" / "_toc.yml").read_text())
+        return contents
+
+    def _shared_digest(self) -> str:
+        package = Path(__file__).parent
+        return digest([package, self.root / "data", self.root / "requirements.lock"])
+
+    def _notebook(self, chapter: Chapter) -> Path:
+        return self.folder / "runs" / f"{chapter.name}.ipynb"
+
+    def _record(self, chapter: Chapter) -> Path:
+        return self.folder / "runs" / f"{chapter.name}.json"
+
+    def _failure(self, chapter: Chapter) -> Path:
+        return self.folder / "runs" / f"{chapter.name}.failed.txt"
+
+    def _last_run(self, chapter: Chapter) -> Run | None:
+        return Run.load(self._record(chapter)) if self._notebook(chapter).is_file() else None
+
+    def _run(self, chapter: Chapter, parameters: dict[str, Any], key: str) -> None:
+        failure = self._failure(chapter)
+        try:
+            record = run(chapter, parameters, key, self._notebook(chapter), self.root)
+        except BookError as error:
+            failure.write_text(str(error))
+            raise
+        record.save(self._record(chapter))
+        failure.unlink(missing_ok=True)
+
+    def _status_of(self, chapter: Chapter, shared: str) -> StatusRow:
+        failed = self._failure(chapter).is_file()
+        last = self._last_run(chapter)
+        if last is None:
+            return StatusRow(chapter.name, "failed" if failed else "never run")
+        current = last.key == key_of(chapter, last.parameters, shared, self.root)
+        state = "failed since" if failed else "up to date" if current else "stale"
+        return StatusRow(
+            chapter.name,
+            state,
+            last.started,
+            f"{last.seconds:.1f} s",
+            f"{last.peak_bytes / 1e6:.0f} MB",
+        )
+
+    def _stage(self, chapters: list[Chapter]) -> None:
+        """Lay out what Jupyter Book reads: pages as they are, chapters as executed notebooks."""
+        pages = self.root / "book"
+        executed = {chapter.source for chapter in chapters}
+        wanted = {
+            path.relative_to(pages): path.read_bytes()
+            for path in sorted(pages.rglob("*"))
+            if path.is_file() and path not in executed
+        }
+        for chapter in chapters:
+            wanted[Path(f"{chapter.name}.ipynb")] = self._notebook(chapter).read_bytes()
+        for name, file in _mathjax().items():
+            wanted[Path("_extra/mathjax") / name] = file.read_bytes()
+        records = [last for chapter in chapters if (last := self._last_run(chapter))]
+        wanted[Path("status-table.md")] = _status_table(records).encode()
+        _mirror(wanted, self.folder / "src")
+
+    def _render(self, say: Say) -> None:
+        source, work = self.folder / "src", self.folder / "render"
+        config = self.root / "_config.yml"
+        inputs = digest([source, config, self.root / "requirements.lock"])
+        done = work / "inputs.sha256"
+        if done.is_file() and done.read_text() == inputs and (self.folder / "html").is_dir():
+            return
+        say("rendering")
+        command = [
+            str(Path(sys.executable).with_name("jupyter-book")),
+            *("build", str(source), "--config", str(config), "--path-output", str(work)),
+            *("-W", "-n", "--keep-going"),
+        ]
+        outcome = subprocess.run(
+            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        if outcome.returncode:
+            # Sphinx would not warn again of pages that it has read: read them anew next time.
+            shutil.rmtree(work, ignore_errors=True)
+            raise BookError(f"The book does not render: {_complaint(outcome)}")
+        rendered = work / "_build" / "html"
+        pages = {
+            path.relative_to(rendered): path.read_bytes()
+            for path in rendered.rglob("*")
+            if path.is_file()
+        }
+        _mirror(pages, self.folder / "html")
+        done.write_text(inputs)
+
+
+def _files(entry: Any) -> list[str]:
+    """Collect the file names of a table of contents, depth first."""
+    if isinstance(entry, dict):
+        own = [str(entry[key]) for key in ("root", "file") if key in entry]
+        return own + [name for value in entry.values() for name in _files(value)]
+    if isinstance(entry, list):
+        return [name for value in entry for name in _files(value)]
+    return []
+
+
+def _mirror(wanted: dict[Path, bytes], folder: Path) -> None:
+    """Make a folder hold these files and no others, without touching those that are right."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file() and path.relative_to(folder) not in wanted:
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    for name, content in wanted.items():
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def _mathjax() -> dict[Path, Path]:
+    """Find MathJax and its fonts in the package that carries them: pages need no network."""
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    if spec is None or spec.origin is None:
+        raise BookError("sphinx-mathjax-offline is not installed: set the environment up again.")
+    mathjax = Path(spec.origin).parent / "static" / "mathjax"
+    files = [mathjax / "tex-chtml.js", *mathjax.glob("output/chtml/fonts/woff-v2/*.woff")]
+    return {file.relative_to(mathjax): file for file in files}
+
+
+def _complaint(outcome: subprocess.CompletedProcess[str]) -> str:
+    lines = (outcome.stdout + outcome.stderr).splitlines()
+    found = [line.strip() for line in lines if "WARNING" in line or "ERROR" in line]
+    return "; ".join(found) if found else "\n".join(lines[-15:])
+
+
+def _status_table(records: list[Run]) -> str:
+    rows = [
+        f"| [](./{run.chapter}) | {run.started} | {run.seconds:.1f} s "
+        f"| {run.peak_bytes / 1e6:.0f} MB | {_settings(run.parameters)} |"
+        for run in records
+    ]
+    head = ["| Chapter | Run | Time | Peak memory | Parameters |", "|:--|:--|--:|--:|:--|"]
+    machines = sorted({run.machine for run in records})
+    versions = sorted({item for run in records for item in run.versions.items()})
+    listed = [f"- {name} {version}" for name, version in versions]
+    return "\n".join(
+        [*head, *rows, "", "## Machine", "", *machines, "", "## Versions", "", *listed, ""]
+    )
+
+
+def _settings(parameters: dict[str, Any]) -> str:
+    pairs = (f"`{key}={value}`" for key, value in parameters.items())
+    return ", ".join(pairs) or "as in the text"

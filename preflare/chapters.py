@@ -1,0 +1,273 @@
+"""Run one chapter: MyST text to notebook by jupytext, executed by papermill, with a record."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import platform
+import re
+import resource
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+
+from preflare.errors import BookError
+
+_FRONT_MATTER = re.compile(r"\A---\n.*?^kernelspec:.*?^---$", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A page of the book that runs: MyST Markdown with a kernel in its front matter."""
+
+    source: Path
+
+    @property
+    def name(self) -> str:
+        """The file's stem, by which the table of contents and the command line call it."""
+        return self.source.stem
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a chapter's execution was and took."""
+
+    chapter: str
+    key: str
+    """Hash of everything that the result depends on."""
+    started: str
+    seconds: float
+    peak_bytes: int
+    parameters: dict[str, Any]
+    versions: dict[str, str]
+    machine: str
+
+    def save(self, path: Path) -> None:
+        """Write the record as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, path: Path) -> "Run | None":
+        """Read a record; None where there is none that can be read."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+def runs(path: Path) -> bool:
+    """Tell whether a page of the book is a chapter that runs.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A Markdown file.
+
+    Returns
+    -------
+    bool
+    """
+    return _FRONT_MATTER.match(path.read_text(encoding="utf-8")) is not None
+
+
+def digest(paths: list[Path], *extra: str) -> str:
+    """Hash files by name and content, folders with all that is in them.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+        Files and folders.
+    *extra : str
+        More to hash.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
+    """
+    total = hashlib.sha256()
+    for text in extra:
+        total.update(f"{len(text)}:{text}".encode())
+    for path in paths:
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                content = hashlib.sha256(file.read_bytes()).hexdigest()
+                total.update(f"{file.relative_to(path.parent)}:{content}\n".encode())
+    return total.hexdigest()
+
+
+def key_of(chapter: Chapter, parameters: dict[str, Any], shared: str, root: Path) -> str:
+    """Hash everything that a chapter's result depends on.
+
+    Parameters
+    ----------
+    chapter : Chapter
+    parameters : dict
+        What papermill injects. Values that name files count with the files' size and time.
+    shared : str
+        Hash of what all chapters depend on: package, data, lock file.
+    root : pathlib.Path
+        The folder that chapters run in.
+
+    Returns
+    -------
+    str
+    """
+    files = []
+    for value in parameters.values():
+        for name in value if isinstance(value, list) else [value]:
+            if isinstance(name, str) and (root / name).exists():
+                stat = (root / name).stat()
+                files.append(f"{name}:{stat.st_size}:{stat.st_mtime_ns}")
+    settings = json.dumps(parameters, sort_keys=True, default=str)
+    return digest([chapter.source], settings, shared, *files)
+
+
+def check_parameters(chapter: Chapter, parameters: dict[str, Any]) -> None:
+    """Refuse parameters that a chapter does not have, which papermill would set in vain.
+
+    Parameters
+    ----------
+    chapter : Chapter
+    parameters : dict
+
+    Raises
+    ------
+    BookError
+    """
+    known = [
+        match[1]
+        for cell in jupytext.read(chapter.source).cells
+        if "parameters" in cell.metadata.get("tags", [])
+        for match in re.finditer(r"^(\w+)\s*(?::[^=\n]+)?=", cell.source, re.MULTILINE)
+    ]
+    for name in parameters:
+        if name not in known:
+            raise BookError(
+                f"Chapter {chapter.name} has no parameter {name!r}: "
+                f"it has {', '.join(known) or 'none'}."
+            )
+
+
+def run(chapter: Chapter, parameters: dict[str, Any], key: str, notebook: Path, root: Path) -> Run:
+    """Execute a chapter in a process of its own.
+
+    Parameters
+    ----------
+    chapter : Chapter
+    parameters : dict
+        For the cell tagged `parameters`.
+    key : str
+        Kept in the record.
+    notebook : pathlib.Path
+        Where the executed notebook goes, on success only.
+    root : pathlib.Path
+        The folder to run in.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    BookError
+        If a cell fails: which one, and its error. What was executed until then is left beside
+        `notebook` under the name ``<chapter>.failed.ipynb``.
+    """
+    notebook.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = notebook.with_suffix(f".{os.getpid()}.unfinished.ipynb")
+    started, clock = datetime.now(UTC), time.perf_counter()
+    # A fresh process, so that the peak memory of its children is this chapter's alone.
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+            peak, failure = pool.submit(
+                _execute, chapter.source, unfinished, parameters, root
+            ).result()
+        if failure:
+            unfinished.replace(notebook.with_suffix(".failed.ipynb"))
+            raise BookError(f"Chapter {chapter.name} failed {failure}")
+        _hide_injected(unfinished)
+        unfinished.replace(notebook)
+    except BrokenProcessPool as error:
+        raise BookError(
+            f"Chapter {chapter.name} was killed while it ran, perhaps for want of memory: "
+            "run it again with more, or on less data."
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return Run(
+        chapter=chapter.name,
+        key=key,
+        started=started.strftime("%Y-%m-%d %H:%M UTC"),
+        seconds=round(time.perf_counter() - clock, 2),
+        peak_bytes=peak,
+        parameters=parameters,
+        versions=_versions(),
+        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    )
+
+
+def _execute(
+    source: Path, output: Path, parameters: dict[str, Any], root: Path
+) -> tuple[int, str | None]:
+    """Run in the child process; return the kernel's peak memory and what failed, if anything."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    text = source.read_text(encoding="utf-8")
+    nbformat.write(jupytext.reads(text, fmt="md:myst"), output)
+    failure = None
+    try:
+        papermill.execute_notebook(
+            output, output, parameters, cwd=root, progress_bar=False, kernel_name="python3"
+        )
+    except PapermillExecutionError as error:
+        place = _line_of(error.source, text)
+        where = f"at line {place} of {source.name}" if place else "in its parameters"
+        failure = f"{where} (code cell {error.exec_count}): {error.ename}: {error.evalue}"
+    except Exception as error:  # a dead kernel and the like, of several libraries
+        failure = f"({type(error).__name__}): {error}"
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024), failure
+
+
+def _line_of(cell: str, text: str) -> int | None:
+    """Line of the text, counted from 1, at which the source of a cell begins."""
+    begins = text.find(cell)
+    return text.count("\n", 0, begins) + 1 if cell and begins >= 0 else None
+
+
+def _hide_injected(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            cell.metadata["tags"] = [*tags, "hide-input"]
+    nbformat.write(notebook, path)
+
+
+def _versions() -> dict[str, str]:
+    names = {re.split(r"[^\w-]", needed)[0] for needed in metadata.requires("preflare") or []}
+    needed = sorted(name for name in names if _installed(name))
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in needed}
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

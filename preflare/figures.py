@@ -1,0 +1,204 @@
+"""Figures: axes in, artists out, no computing."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from preflare.spectrum import LINES
+
+INTENSITY_MAP = "cividis"
+"""Perceptually uniform and readable with any colour vision."""
+
+_LINE_NAMES = {"k": "k", "triplet": "triplet", "h": "h"}
+_WAVELENGTH = "Wavelength (Å)"
+
+
+def use_style() -> None:
+    """Set the look of all figures of the book."""
+    sns.set_theme(
+        context="notebook",
+        style="ticks",
+        palette="colorblind",
+        rc={
+            "figure.dpi": 110,
+            "savefig.dpi": 160,
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "image.cmap": INTENSITY_MAP,
+            "image.origin": "lower",
+            "legend.frameon": False,
+            "font.size": 11,
+        },
+    )
+
+
+def mark_lines(axes: Axes, *, names: bool = True, color: str = "0.35") -> None:
+    """Mark the positions of k, the triplet and h by dashed vertical lines.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        With wavelength in Å along x.
+    names : bool
+        Whether to write each line's name above it.
+    color : color
+        Of the lines.
+    """
+    for name, wavelength in LINES.items():
+        axes.axvline(wavelength, color=color, lw=0.8, ls=(0, (4, 3)), zorder=1)
+        if names:
+            axes.text(
+                wavelength,
+                1.01,
+                _LINE_NAMES[name],
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                fontsize="small",
+            )
+
+
+def profile(
+    axes: Axes, wavelength: NDArray[Any], intensity: NDArray[Any], ylabel: str, **style: Any
+) -> None:
+    """Draw one spectrum with the line positions.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    wavelength : ndarray, shape (n,)
+        In Å.
+    intensity : ndarray, shape (n,)
+    ylabel : str
+        What the intensity is, with its unit.
+    **style
+        For `Axes.plot`.
+    """
+    look: dict[str, Any] = {"lw": 1.3, "color": "C0"} | style
+    axes.plot(wavelength, intensity, **look)
+    axes.set(xlabel=_WAVELENGTH, ylabel=ylabel, xlim=(wavelength[0], wavelength[-1]))
+    mark_lines(axes)
+
+
+def spectrogram(
+    axes: Axes,
+    wavelength: NDArray[Any],
+    along: NDArray[Any],
+    intensity: NDArray[Any],
+    ylabel: str = "Along the slit (arcsec)",
+) -> QuadMesh:
+    """Draw spectra as rows of an image; rows without values stay grey.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    wavelength : ndarray, shape (n,)
+        In Å.
+    along : ndarray, shape (rows,)
+        Position of each row.
+    intensity : ndarray, shape (rows, n)
+    ylabel : str
+        What `along` is.
+
+    Returns
+    -------
+    matplotlib.collections.QuadMesh
+        For a colour bar.
+    """
+    axes.set_facecolor("0.8")
+    image = axes.pcolormesh(
+        wavelength, along, np.ma.masked_invalid(intensity), cmap=INTENSITY_MAP, rasterized=True
+    )
+    axes.set(xlabel=_WAVELENGTH, ylabel=ylabel)
+    mark_lines(axes, color="white")
+    return image
+
+
+def gallery(
+    panels: Iterable[Axes],
+    wavelength: NDArray[Any],
+    profiles: Sequence[NDArray[Any]],
+    titles: Sequence[str],
+) -> None:
+    """Draw small normalised profiles, one a panel.
+
+    Parameters
+    ----------
+    panels : iterable of matplotlib.axes.Axes
+    wavelength : ndarray, shape (n,)
+        In Å.
+    profiles : sequence of ndarray, shape (n,)
+    titles : sequence of str
+        One for each profile.
+    """
+    for axes, values, title in zip(panels, profiles, titles, strict=True):
+        axes.plot(wavelength, values, lw=1.1)
+        axes.set_title(title, fontsize="small", loc="left")
+        axes.set(xlim=(wavelength[0], wavelength[-1]), ylim=(-0.02, 1.08))
+        mark_lines(axes, names=False)
+
+
+def rule_counts(axes: Axes, counts: pd.DataFrame) -> None:
+    """Draw how many spectra each rule finds, and how many only it finds.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    counts : pandas.DataFrame
+        From `preflare.count_rules`.
+    """
+    rows = np.arange(len(counts))
+    axes.barh(rows, counts["flagged"], color="C0", alpha=0.45, label="flagged")
+    axes.barh(rows, counts["alone"], height=0.4, color="C0", label="by this rule alone")
+    for row, flagged in zip(rows, counts["flagged"], strict=True):
+        axes.annotate(
+            f"{flagged:,}", (flagged, row), (4, 0), textcoords="offset points", va="center"
+        )
+    axes.set_yticks(rows, counts.index)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel("Spectra")
+    axes.legend(loc="lower right")
+
+
+def slit_jaw(
+    axes: Axes,
+    image: NDArray[Any],
+    edges: tuple[float, float, float, float],
+    slits: Sequence[float],
+    span: tuple[float, float],
+) -> AxesImage:
+    """Draw a slit-jaw image with the slit positions of a raster.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    image : ndarray, shape (y, x)
+        nan where there is none.
+    edges : tuple of float
+        Left, right, bottom, top in arcsec.
+    slits : sequence of float
+        x of each slit position in arcsec.
+    span : tuple of float
+        Lowest and highest y of the slit in arcsec.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        For a colour bar.
+    """
+    low, high = np.nanpercentile(image, [1, 99.5])
+    axes.set_facecolor("0.8")
+    shown = axes.imshow(image, extent=edges, vmin=low, vmax=high, cmap=INTENSITY_MAP)
+    axes.vlines(slits, *span, color="white", lw=1.6)
+    axes.vlines(slits, *span, color="C3", lw=0.9, label="slit")
+    axes.set(xlabel="Helioprojective x (arcsec)", ylabel="Helioprojective y (arcsec)")
+    return shown

@@ -1,0 +1,199 @@
+"""The cleaning rules: what makes a spectrum unfit, and how often each rule finds it.
+
+The rules are those of Panos, Kleint & Zbinden (2023, Sect. 2), and of the code published with it
+where the paper is silent. Every rule looks at every spectrum and has a bit of its own, so that
+rules can be counted and switched.
+"""
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from preflare.level2 import MISSING_BELOW, SATURATED_FROM
+from preflare.spectrum import LINES, nearest_point
+
+
+class Rule(IntFlag):
+    """Reasons to reject a spectrum, one bit each."""
+
+    MISSING = 1
+    OVEREXPOSED = 2
+    LOW_SIGNAL = 4
+    COSMIC_RAY = 8
+    LINE_RATIO = 16
+    LIMB = 32
+    QUIET_SUN = 64
+    SATURATED = 128
+
+
+EVERY_RULE = Rule(255)
+PAPER_RULES = EVERY_RULE & ~Rule.SATURATED
+"""What the published analysis rejects; it knows saturation only by `Rule.OVEREXPOSED`."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where each rule draws its line; the defaults are the paper's.
+
+    Attributes
+    ----------
+    missing_below : float
+        DN. A value below it inside the window marks the spectrum as missing.
+    plateau : int
+        This many consecutive grid points at the maximum mean overexposure.
+    signal : float
+        DN/s. A spectrum whose maximum is lower has too little signal.
+    core : int
+        Half-width, in grid points, of the h and k cores, outside which a maximum is taken for a
+        cosmic ray, and over which the k/h ratio is formed.
+    lowest_ratio, highest_ratio : float
+        Bounds of the k/h ratio: 1:1 (optically thick) and 2:1 (thin) with a margin of 0.3.
+    continuum : float
+        Highest mean of the normalised profile over grid points 115 to 124 (2799.7-2800.2 Å).
+    saturated_from : float
+        DN. A value from it on inside the window marks the spectrum as saturated.
+    """
+
+    missing_below: float = MISSING_BELOW
+    plateau: int = 10
+    signal: float = 10.0
+    core: int = 10
+    lowest_ratio: float = 0.7
+    highest_ratio: float = 2.3
+    continuum: float = 0.4
+    saturated_from: float = SATURATED_FROM
+
+
+CONTINUUM = slice(115, 125)
+"""Grid points between triplet and h, 2799.7-2800.2 Å, that stand for the continuum."""
+
+
+def find_faults(
+    pixels: NDArray[np.float32],
+    profile: NDArray[np.float32],
+    exposure: NDArray[np.float64],
+    limits: Limits,
+) -> NDArray[np.uint8]:
+    """Try every rule on every spectrum.
+
+    A rule that cannot be judged, because what it looks at is missing, finds no fault.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (..., pixel)
+        The window as read, in DN.
+    profile : ndarray, shape (..., 240)
+        The window interpolated to the grid, in DN; nan where pixels are missing.
+    exposure : ndarray, shape (...)
+        In s.
+    limits : Limits
+
+    Returns
+    -------
+    ndarray of uint8, shape (...)
+        Bits of `Rule`. `Rule.QUIET_SUN` is never among them: it takes an autoencoder.
+    """
+    top = np.fmax.reduce(profile, axis=-1)
+    k, h = (profile[..., core(line, limits.core)] for line in ("k", "h"))
+    in_core = np.fmax(np.fmax.reduce(k, axis=-1), np.fmax.reduce(h, axis=-1))
+    exposed = exposure > 0
+    known = exposed & np.isfinite(top) & (top > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = k.sum(axis=-1) / h.sum(axis=-1)
+        found = {
+            Rule.MISSING: ~((pixels >= limits.missing_below).all(axis=-1) & exposed),
+            Rule.OVEREXPOSED: _reaches_plateau(profile, top, limits.plateau),
+            Rule.LOW_SIGNAL: (top < limits.signal * exposure) & exposed,
+            Rule.COSMIC_RAY: in_core < top,
+            Rule.LINE_RATIO: (ratio < limits.lowest_ratio) | (ratio > limits.highest_ratio),
+            Rule.LIMB: (profile[..., CONTINUUM].mean(axis=-1) >= limits.continuum * top) & known,
+            Rule.SATURATED: (pixels >= limits.saturated_from).any(axis=-1),
+        }
+    flags = np.zeros(top.shape, np.uint8)
+    for rule, where in found.items():
+        flags[where] |= np.uint8(rule)
+    return flags
+
+
+def core(line: str, halfwidth: int) -> slice:
+    """Grid points of a line's core.
+
+    Parameters
+    ----------
+    line : {"k", "triplet", "h"}
+    halfwidth : int
+        Points to either side of the line.
+
+    Returns
+    -------
+    slice
+        Into the 240 points.
+
+    Examples
+    --------
+    >>> core("k", 10)
+    slice(35, 56, None)
+    """
+    centre = nearest_point(LINES[line])
+    return slice(max(0, centre - halfwidth), centre + halfwidth + 1)
+
+
+def _reaches_plateau(
+    profile: NDArray[np.float32], top: NDArray[np.float32], length: int
+) -> NDArray[np.bool_]:
+    at_top = profile == top[..., None]
+    reached: NDArray[np.bool_] = np.count_nonzero(at_top, axis=-1) >= length
+    for index in zip(*np.nonzero(reached), strict=True):
+        edges = np.flatnonzero(np.diff(at_top[index], prepend=False, append=False))
+        reached[index] = (edges[1::2] - edges[::2]).max() >= length
+    return reached
+
+
+def count_rules(cube: xr.Dataset) -> pd.DataFrame:
+    """Count what each rule finds.
+
+    Parameters
+    ----------
+    cube : xarray.Dataset
+        A cleaned cube.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a rule, with columns ``flagged`` (spectra that the rule finds), ``alone`` (that
+        no other rule finds) and ``rejects`` (whether the cube rejects them).
+    """
+    flags = cube["flags"].values
+    rejecting = Rule(cube.attrs["reject"])
+    return pd.DataFrame(
+        {
+            "flagged": [int(np.count_nonzero(flags & rule)) for rule in Rule],
+            "alone": [int(np.count_nonzero(flags == rule)) for rule in Rule],
+            "rejects": [bool(rule & rejecting) for rule in Rule],
+        },
+        index=pd.Index([_rule_name(rule) for rule in Rule], name="rule"),
+    )
+
+
+def accepted(cube: xr.Dataset) -> NDArray[np.bool_]:
+    """Tell the spectra that no rejecting rule finds from the others.
+
+    Parameters
+    ----------
+    cube : xarray.Dataset
+        A cleaned cube.
+
+    Returns
+    -------
+    ndarray of bool, shape (time, step, slit)
+    """
+    keep: NDArray[np.bool_] = (cube["flags"].values & cube.attrs["reject"]) == 0
+    return keep
+
+
+def _rule_name(rule: Rule) -> str:
+    return str(rule.name).lower().replace("_", " ")
