@@ -11,7 +11,7 @@ from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
 from preflare.observations import Observation, observation, read_observations
 from preflare.rules import EVERY_RULE, PAPER_RULES, Limits, Rule, accepted, count_rules
 from preflare.shipped import shipped
-from preflare.spectrum import LINES, grid
+from preflare.spectrum import LINES, grid, velocity
 
 __version__ = "0.1.0"
 
@@ -37,5 +37,6 @@ __all__ = [
     "read_raster",
     "read_slitjaw",
     "shipped",
+    "velocity",
     "write_cube",
 ]

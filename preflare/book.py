@@ -261,9 +261,9 @@ def _status_table(records: list[Run]) -> str:
     head = ["| Chapter | Run | Time | Peak memory | Parameters |", "|:--|:--|--:|--:|:--|"]
     machines = sorted({run.machine for run in records})
     versions = sorted({item for run in records for item in run.versions.items()})
-    listed = [f"- {name} {version}" for name, version in versions]
+    listed = ", ".join(f"{name} {version}" for name, version in versions)
     return "\n".join(
-        [*head, *rows, "", "## Machine", "", *machines, "", "## Versions", "", *listed, ""]
+        [*head, *rows, "", "## Machine", "", *machines, "", "## Versions", "", listed, ""]
     )
 
 

@@ -183,17 +183,19 @@ def run(chapter: Chapter, parameters: dict[str, Any], key: str, notebook: Path, 
     ------
     BookError
         If a cell fails: which one, and its error. What was executed until then is left beside
-        `notebook` under the name ``<chapter>.failed.ipynb``.
+        `notebook` as ``<chapter>.failed.ipynb``, and what the kernel complained of as
+        ``<chapter>.log``.
     """
     notebook.parent.mkdir(parents=True, exist_ok=True)
     unfinished = notebook.with_suffix(f".{os.getpid()}.unfinished.ipynb")
+    log = notebook.with_suffix(".log")
     started, clock = datetime.now(UTC), time.perf_counter()
     # A fresh process, so that the peak memory of its children is this chapter's alone.
     spawn = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(1, mp_context=spawn) as pool:
             peak, failure = pool.submit(
-                _execute, chapter.source, unfinished, parameters, root
+                _execute, chapter.source, unfinished, log, parameters, root
             ).result()
         if failure:
             unfinished.replace(notebook.with_suffix(".failed.ipynb"))
@@ -220,13 +222,15 @@ def run(chapter: Chapter, parameters: dict[str, Any], key: str, notebook: Path, 
 
 
 def _execute(
-    source: Path, output: Path, parameters: dict[str, Any], root: Path
+    source: Path, output: Path, log: Path, parameters: dict[str, Any], root: Path
 ) -> tuple[int, str | None]:
     """Run in the child process; return the kernel's peak memory and what failed, if anything."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    with log.open("wb") as stream:
+        os.dup2(stream.fileno(), sys.stderr.fileno())
     text = source.read_text(encoding="utf-8")
     nbformat.write(jupytext.reads(text, fmt="md:myst"), output)
     failure = None
@@ -260,14 +264,6 @@ def _hide_injected(path: Path) -> None:
 
 
 def _versions() -> dict[str, str]:
-    names = {re.split(r"[^\w-]", needed)[0] for needed in metadata.requires("preflare") or []}
-    needed = sorted(name for name in names if _installed(name))
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in needed}
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+    needed = [line for line in metadata.requires("preflare") or [] if "extra ==" not in line]
+    names = sorted(re.split(r"[^\w-]", line)[0] for line in needed)
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in names}

@@ -187,13 +187,17 @@ def _clean_block(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
     """Clean spectra (..., pixel) in DN with exposures (...) in s."""
     exposure = np.broadcast_to(exposure, pixels.shape[:-1])
+    lowest = np.minimum.reduce(pixels, axis=-1)
+    highest = np.fmax.reduce(pixels, axis=-1)
+    gaps = ~(lowest >= limits.missing_below)
+    # Level 2 marks clipped pixels by infinity: the maximum of such a spectrum is not known.
+    endless = highest == np.inf
     with np.errstate(invalid="ignore", divide="ignore"):
-        profile = sampling(_without_missing(pixels, limits))
-        # Level 2 marks clipped pixels by infinity: the maximum of such a spectrum is not known.
-        endless = (pixels == np.inf).any(axis=-1)
+        profile = sampling(pixels)
+        profile[gaps] = sampling(_without_missing(pixels[gaps], limits))
         profile[endless] = np.nan
-        flags = find_faults(pixels, profile, exposure, limits)
         top = np.fmax.reduce(profile, axis=-1)
+        flags = find_faults(lowest, highest, profile, top, exposure, limits)
         top[endless] = np.inf
         peak = (top / exposure).astype(np.float32)
         unusable = ~(np.isfinite(peak) & (peak > 0))
@@ -203,8 +207,7 @@ def _clean_block(
 
 
 def _without_missing(pixels: NDArray[np.float32], limits: Limits) -> NDArray[np.float32]:
-    present = pixels >= limits.missing_below
-    return pixels if present.all() else np.where(present, pixels, np.float32(np.nan))
+    return np.where(pixels >= limits.missing_below, pixels, np.float32(np.nan))
 
 
 def _seconds_since(
@@ -249,8 +252,9 @@ def _check_wavelengths(raster: Raster) -> None:
 def _check_signal(raster: Raster, limits: Limits) -> None:
     if not (raster.exposure > 0).any():
         raise CleaningError(f"{raster.path} has no exposure longer than 0 s: leave it out.")
-    for block in raster.intensity.blocks.ravel():
-        if bool((block >= limits.missing_below).any().compute()):
+    for index in range(raster.intensity.numblocks[0]):
+        block = raster.intensity.blocks[index].compute()
+        if (block >= limits.missing_below).any():
             return
     raise CleaningError(
         f"{raster.path} holds no data, every pixel is marked as missing: leave it out."

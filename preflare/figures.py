@@ -9,14 +9,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
+from pandas.io.formats.style import Styler
 
 from preflare.spectrum import LINES
 
 INTENSITY_MAP = "cividis"
 """Perceptually uniform and readable with any colour vision."""
 
-_LINE_NAMES = {"k": "k", "triplet": "triplet", "h": "h"}
 _WAVELENGTH = "Wavelength (Å)"
 
 
@@ -58,7 +59,7 @@ def mark_lines(axes: Axes, *, names: bool = True, color: str = "0.35") -> None:
             axes.text(
                 wavelength,
                 1.01,
-                _LINE_NAMES[name],
+                name,
                 transform=axes.get_xaxis_transform(),
                 ha="center",
                 va="bottom",
@@ -143,6 +144,7 @@ def gallery(
         axes.plot(wavelength, values, lw=1.1)
         axes.set_title(title, fontsize="small", loc="left")
         axes.set(xlim=(wavelength[0], wavelength[-1]), ylim=(-0.02, 1.08))
+        axes.xaxis.set_major_locator(MultipleLocator(5))
         mark_lines(axes, names=False)
 
 
@@ -199,6 +201,46 @@ def slit_jaw(
     axes.set_facecolor("0.8")
     shown = axes.imshow(image, extent=edges, vmin=low, vmax=high, cmap=INTENSITY_MAP)
     axes.vlines(slits, *span, color="white", lw=1.6)
-    axes.vlines(slits, *span, color="C3", lw=0.9, label="slit")
+    axes.vlines(slits, *span, color="C3", lw=0.9)
     axes.set(xlabel="Helioprojective x (arcsec)", ylabel="Helioprojective y (arcsec)")
     return shown
+
+
+def slit_shadow(
+    axes: Axes, x: NDArray[Any], brightness: NDArray[Any], expected: float, exposed: float
+) -> None:
+    """Draw the brightness across a slit-jaw image, with the slit where two files expect it.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    x : ndarray, shape (n,)
+        Of each image column in arcsec.
+    brightness : ndarray, shape (n,)
+        Median of each column in DN.
+    expected : float
+        x of the slit by the slit-jaw file.
+    exposed : float
+        x of the slit by the raster file.
+    """
+    axes.plot(x, brightness, drawstyle="steps-mid", color="C0", lw=1.2)
+    axes.axvline(expected, color="0.35", lw=0.8, ls=(0, (4, 3)), label="slit, slit-jaw file")
+    axes.plot(exposed, brightness.min(), "^", color="C3", clip_on=False, label="slit, raster file")
+    axes.set(xlabel="Helioprojective x (arcsec)", ylabel="Median brightness (DN)")
+    axes.legend(fontsize="small", loc="lower left")
+
+
+def table(rows: pd.DataFrame) -> Styler:
+    """Set a table for a page: no index, bare of random identifiers, numbers grouped.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+
+    Returns
+    -------
+    pandas.io.formats.style.Styler
+        Shown by a notebook as HTML, the same HTML every time.
+    """
+    style = rows.style.hide(axis="index").format(thousands=",")
+    return style.set_uuid("table").set_table_attributes('class="dataframe"')

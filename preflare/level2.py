@@ -75,8 +75,9 @@ class Raster:
         steps, slit, wavelength = self.intensity.shape
         of = "" if self.sit_and_stare else f" of {self.positions}"
         return (
-            f"<Raster {self.observation_id}, {self.window}: {steps}{of} steps x {slit} slit pixels "
-            f"x {wavelength} wavelengths, from {np.datetime_as_string(self.time[0], 's')}>"
+            f"<Raster {self.observation_id}, {self.window}\n"
+            f" {steps}{of} steps x {slit} slit pixels x {wavelength} wavelengths\n"
+            f" {_seconds(self.time[0])} to {_seconds(self.time[-1])} UTC>"
         )
 
     @property
@@ -137,8 +138,9 @@ class SlitJaw:
     def __repr__(self) -> str:
         images, height, width = self.image.shape
         return (
-            f"<SlitJaw {self.observation_id}, {self.channel}: {images} images of "
-            f"{height} x {width} pixels, from {np.datetime_as_string(self.time[0], 's')}>"
+            f"<SlitJaw {self.observation_id}, {self.channel}\n"
+            f" {images} images of {height} x {width} pixels\n"
+            f" {_seconds(self.time[0])} to {_seconds(self.time[-1])} UTC>"
         )
 
     def nearest(self, time: np.datetime64) -> int:
@@ -300,3 +302,7 @@ def _positions(primary: fits.Header, header: fits.Header) -> int:
 def _offsets(slit: int, header: fits.Header) -> NDArray[np.float64]:
     """Distance of each slit pixel from the reference pixel, in pixels."""
     return np.asarray(np.arange(1, slit + 1) - float(header.get("CRPIX2", 1)), np.float64)
+
+
+def _seconds(time: np.datetime64) -> str:
+    return np.datetime_as_string(time, "s").replace("T", " ")

@@ -73,8 +73,10 @@ CONTINUUM = slice(115, 125)
 
 
 def find_faults(
-    pixels: NDArray[np.float32],
+    lowest: NDArray[np.float32],
+    highest: NDArray[np.float32],
     profile: NDArray[np.float32],
+    top: NDArray[np.float32],
     exposure: NDArray[np.float64],
     limits: Limits,
 ) -> NDArray[np.uint8]:
@@ -84,10 +86,14 @@ def find_faults(
 
     Parameters
     ----------
-    pixels : ndarray, shape (..., pixel)
-        The window as read, in DN.
+    lowest : ndarray, shape (...)
+        Lowest pixel of the window in DN; nan if any pixel is.
+    highest : ndarray, shape (...)
+        Highest pixel of the window in DN, nan left aside.
     profile : ndarray, shape (..., 240)
         The window interpolated to the grid, in DN; nan where pixels are missing.
+    top : ndarray, shape (...)
+        Maximum of the profile, nan left aside.
     exposure : ndarray, shape (...)
         In s.
     limits : Limits
@@ -97,7 +103,6 @@ def find_faults(
     ndarray of uint8, shape (...)
         Bits of `Rule`. `Rule.QUIET_SUN` is never among them: it takes an autoencoder.
     """
-    top = np.fmax.reduce(profile, axis=-1)
     k, h = (profile[..., core(line, limits.core)] for line in ("k", "h"))
     in_core = np.fmax(np.fmax.reduce(k, axis=-1), np.fmax.reduce(h, axis=-1))
     exposed = exposure > 0
@@ -105,13 +110,13 @@ def find_faults(
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = k.sum(axis=-1) / h.sum(axis=-1)
         found = {
-            Rule.MISSING: ~((pixels >= limits.missing_below).all(axis=-1) & exposed),
+            Rule.MISSING: ~((lowest >= limits.missing_below) & exposed),
             Rule.OVEREXPOSED: _reaches_plateau(profile, top, limits.plateau),
             Rule.LOW_SIGNAL: (top < limits.signal * exposure) & exposed,
             Rule.COSMIC_RAY: in_core < top,
             Rule.LINE_RATIO: (ratio < limits.lowest_ratio) | (ratio > limits.highest_ratio),
             Rule.LIMB: (profile[..., CONTINUUM].mean(axis=-1) >= limits.continuum * top) & known,
-            Rule.SATURATED: (pixels >= limits.saturated_from).any(axis=-1),
+            Rule.SATURATED: highest >= limits.saturated_from,
         }
     flags = np.zeros(top.shape, np.uint8)
     for rule, where in found.items():
@@ -145,10 +150,12 @@ def core(line: str, halfwidth: int) -> slice:
 def _reaches_plateau(
     profile: NDArray[np.float32], top: NDArray[np.float32], length: int
 ) -> NDArray[np.bool_]:
-    at_top = profile == top[..., None]
-    reached: NDArray[np.bool_] = np.count_nonzero(at_top, axis=-1) >= length
+    # A run of this length covers a point whose index is a multiple of it: most have none there.
+    reached: NDArray[np.bool_] = (profile[..., ::length] == top[..., None]).any(axis=-1)
+    at_top = profile[reached] == top[reached][..., None]
+    reached[reached] = np.count_nonzero(at_top, axis=-1) >= length
     for index in zip(*np.nonzero(reached), strict=True):
-        edges = np.flatnonzero(np.diff(at_top[index], prepend=False, append=False))
+        edges = np.flatnonzero(np.diff(profile[index] == top[index], prepend=False, append=False))
         reached[index] = (edges[1::2] - edges[::2]).max() >= length
     return reached
 

@@ -6,7 +6,7 @@ ones that their published analysis marks in every figure.
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 POINTS = 240
 FIRST = 2794.14
@@ -65,12 +65,12 @@ def nearest_point(wavelength: float) -> int:
     return round((wavelength - FIRST) / SPACING)
 
 
-def velocity(wavelength: NDArray[np.float64], line: str = "k") -> NDArray[np.float64]:
+def velocity(wavelength: ArrayLike, line: str = "k") -> NDArray[np.float64]:
     """Doppler velocity of wavelengths relative to a line, receding positive.
 
     Parameters
     ----------
-    wavelength : ndarray
+    wavelength : array_like
         In Å.
     line : {"k", "triplet", "h"}
         The line whose position counts as rest.
@@ -78,12 +78,12 @@ def velocity(wavelength: NDArray[np.float64], line: str = "k") -> NDArray[np.flo
     Returns
     -------
     ndarray
-        In km/s, of the shape of `wavelength`.
+        In km/s, of the shape of `wavelength`; non-relativistic.
 
     Examples
     --------
-    >>> round(float(velocity(np.array(2796.34 + 0.0932752), "k")), 2)
+    >>> round(float(velocity(2796.34 + 0.0932752, "k")), 2)
     10.0
     """
     rest = LINES[line]
-    return (wavelength - rest) / rest * LIGHT_KM_S
+    return np.asarray((np.asarray(wavelength) - rest) / rest * LIGHT_KM_S, np.float64)
