@@ -11,6 +11,7 @@ from enum import IntFlag
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from preflare.level2 import MISSING_BELOW, SATURATED_FROM
@@ -152,11 +153,9 @@ def _reaches_plateau(
 ) -> NDArray[np.bool_]:
     # A run of this length covers a point whose index is a multiple of it: most have none there.
     reached: NDArray[np.bool_] = (profile[..., ::length] == top[..., None]).any(axis=-1)
-    at_top = profile[reached] == top[reached][..., None]
-    reached[reached] = np.count_nonzero(at_top, axis=-1) >= length
-    for index in zip(*np.nonzero(reached), strict=True):
-        edges = np.flatnonzero(np.diff(profile[index] == top[index], prepend=False, append=False))
-        reached[index] = (edges[1::2] - edges[::2]).max() >= length
+    reached[reached] = np.count_nonzero(profile[reached] == top[reached, None], axis=-1) >= length
+    at_top = profile[reached] == top[reached, None]
+    reached[reached] = sliding_window_view(at_top, length, axis=-1).all(axis=-1).any(axis=-1)
     return reached
 
 
