@@ -1,8 +1,9 @@
 """Time `preflare.clean` against a loop over spectra, side by side on one core.
 
 Run with ``python -m benchmarks.cleaning``. The real spectra that travel with preflare are
-repeated into a raster as long as an observation of the study, written as an uncompressed level 2 file. Both ways clean
-it in turn, several times, from the file to profiles in memory; both give the same result.
+repeated into a raster as long as an observation of the study, written as an uncompressed level 2
+file. Both ways clean it in turn, several times, from the file to profiles in memory; both give
+the same result.
 """
 
 import platform

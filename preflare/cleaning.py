@@ -229,7 +229,11 @@ def _pad_steps(cube: xr.Dataset, steps: int) -> xr.Dataset:
     lacking = steps - cube.sizes["step"]
     if not lacking:
         return cube
-    return cube.pad(step=(0, lacking), constant_values={"flags": int(Rule.MISSING)})
+    padded = cube.pad(step=(0, lacking), keep_attrs=True)
+    padded["flags"] = cube["flags"].pad(
+        step=(0, lacking), constant_values=int(Rule.MISSING), keep_attrs=True
+    )
+    return padded
 
 
 def _check_wavelengths(raster: Raster) -> None:

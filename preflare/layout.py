@@ -83,6 +83,11 @@ def mg_window(opened: OpenFits) -> SpectralWindow:
         If the file holds no such window.
     """
     windows = list(spectral_windows(opened))
+    if not windows and movie_hdu(opened) is not None:
+        raise RasterError(
+            f"{opened.source} holds slit-jaw images and no spectra: "
+            "give a raster file, which has raster in its name."
+        )
     if not windows:
         raise RasterError(
             f"{opened.source} holds no spectral window: "

@@ -1,0 +1,122 @@
+"""Synthetic level 2 files with the layout of real ones, and the spectra to put into them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+from astropy.io import fits
+from numpy.typing import NDArray
+
+import preflare as pf
+
+# The same examples on every run: a failure is found again, and none comes as a surprise.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
+
+DISPERSION = 0.02546
+FIRST = 2790.4893
+PIXELS = 633
+WAVELENGTH = FIRST + DISPERSION * np.arange(PIXELS)
+
+
+def mg_profile(wavelength: NDArray[Any] = WAVELENGTH) -> NDArray[np.float32]:
+    """A plain Mg II profile in DN at 8 s: no rule finds fault with it."""
+    profile = np.full(wavelength.shape, 60.0)
+    for line, height in (("k", 800.0), ("h", 650.0)):
+        offset = wavelength - pf.LINES[line]
+        profile += height * np.exp(-0.5 * (offset / 0.2) ** 2)
+        profile -= 0.4 * height * np.exp(-0.5 * (offset / 0.07) ** 2)
+    return profile.astype(np.float32)
+
+
+@pytest.fixture
+def write_raster(tmp_path: Path) -> Callable[..., Path]:
+    """Give a function that writes level 2 raster files."""
+
+    def write(
+        spectra: NDArray[Any] | None = None,
+        *,
+        name: str = "raster.fits",
+        first: float = FIRST,
+        dispersion: float = DISPERSION,
+        stored: type = np.float32,
+        positions: int = 8,
+        exposure: float = 8.0,
+        start: str = "2014-03-29T14:09:38.830",
+        begins: float = 0.17,
+        window: str = "Mg II k 2796",
+        others: tuple[tuple[str, float, int], ...] = (("C II 1336", 1332.7, 17),),
+        listed: tuple[str, ...] = ("2832",),
+        **compression: Any,
+    ) -> Path:
+        if spectra is None:
+            spectra = np.tile(mg_profile(), (3, 5, 1))
+        primary = fits.PrimaryHDU()
+        names = [*(other[0] for other in others), window, *listed]
+        beginnings = [*(other[1] for other in others), first, *(2831.2 for _ in listed)]
+        lengths = [*(other[2] for other in others), spectra.shape[2], *(9 for _ in listed)]
+        primary.header.update(
+            STARTOBS=start, OBSID="3860258481", NRASTERP=positions, NWIN=len(names)
+        )
+        for number, (each, begin, length) in enumerate(
+            zip(names, beginnings, lengths, strict=True), 1
+        ):
+            primary.header[f"TDESC{number}"] = each
+            primary.header[f"TWMIN{number}"] = begin
+            primary.header[f"TWMAX{number}"] = begin + dispersion * (length - 1)
+        windows = []
+        for _, begin, length in others:
+            other = np.full((*spectra.shape[:2], length), 3.0, np.float32)
+            windows.append(_window(other, begin, 0.026, np.float32, {}))
+        windows.append(_window(spectra, first, dispersion, stored, compression))
+        hdus = fits.HDUList([primary, *windows, _auxiliary(len(spectra), exposure, begins)])
+        path = tmp_path / name
+        hdus.writeto(path)
+        return path
+
+    return write
+
+
+def _window(
+    spectra: NDArray[Any], first: float, dispersion: float, stored: type, compression: Any
+) -> Any:
+    scaled = stored is np.int16
+    pixels = np.round((spectra - 7992) / 0.25).astype(np.int16) if scaled else spectra
+    make = fits.CompImageHDU if compression else fits.ImageHDU
+    hdu = make(pixels.astype(stored), **compression)
+    hdu.header.update(
+        CTYPE1="WAVE", CRVAL1=first, CRPIX1=1.0, CDELT1=dispersion,
+        CTYPE2="HPLT-TAN", CRVAL2=281.8, CRPIX2=(spectra.shape[1] + 1) / 2, CDELT2=0.16635,
+        CTYPE3="HPLN-TAN", CRVAL3=490.0, CRPIX3=1.0, CDELT3=2.0,
+        PC2_2=1.0, PC3_2=0.001,
+    )  # fmt: skip
+    if scaled:
+        hdu.header.update(BSCALE=0.25, BZERO=7992.0)
+    return hdu
+
+
+def _auxiliary(exposures: int, exposure: float, begins: float) -> fits.ImageHDU:
+    # Columns in another order than the mission's: the header says which is which.
+    rows = np.zeros((exposures, 4))
+    rows[:, 1] = begins + 9.4 * np.arange(exposures)
+    rows[:, 0] = exposure
+    rows[:, 2] = 484 + 2.0 * np.arange(exposures)
+    rows[:, 3] = 281.8
+    hdu = fits.ImageHDU(rows)
+    hdu.header.update(EXPTIMEN=0, TIME=1, XCENIX=2, YCENIX=3)
+    return hdu
+
+
+@pytest.fixture(scope="session")
+def real_raster() -> pf.Raster:
+    """Give the real raster that travels with preflare."""
+    return pf.read_raster(next(pf.shipped("iris").glob("*_raster_*.fits")))
+
+
+@pytest.fixture(scope="session")
+def real_slit_jaw() -> pf.SlitJaw:
+    """Give the real slit-jaw image that travels with preflare."""
+    return pf.read_slitjaw(next(pf.shipped("iris").glob("*_SJI_*.fits")))
