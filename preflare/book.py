@@ -1,6 +1,7 @@
 """The book: run the chapters that changed, stage the pages, render them, record it all."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import yaml
 
 from preflare.chapters import Chapter, Run, check_parameters, digest, key_of, run, runs
 from preflare.errors import BookError
+
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 Say = Callable[[str], None]
 
@@ -107,7 +110,10 @@ class Book:
             key = key_of(each, chosen, shared, self.root)
             last = self._last_run(each)
             wanted = chapter in (None, each.name)
-            if last and ((last.key == key and not (force and wanted)) or not wanted):
+            current = last is not None and last.key == key
+            if current:
+                self._failure(each).unlink(missing_ok=True)
+            if last and not wanted or current and not (force and wanted):
                 continue
             say(f"running {each.name}")
             self._run(each, chosen, key)
@@ -156,7 +162,7 @@ class Book:
         if last is None:
             return StatusRow(chapter.name, "failed" if failed else "never run")
         current = last.key == key_of(chapter, last.parameters, shared, self.root)
-        state = "failed since" if failed else "up to date" if current else "stale"
+        state = "up to date" if current else "failed since" if failed else "stale"
         return StatusRow(
             chapter.name,
             state,
@@ -247,7 +253,7 @@ def _mathjax() -> dict[Path, Path]:
 
 
 def _complaint(outcome: subprocess.CompletedProcess[str]) -> str:
-    lines = (outcome.stdout + outcome.stderr).splitlines()
+    lines = _COLOURS.sub("", outcome.stdout + outcome.stderr).splitlines()
     found = [line.strip() for line in lines if "WARNING" in line or "ERROR" in line]
     return "; ".join(found) if found else "\n".join(lines[-15:])
 

@@ -20,7 +20,7 @@ from typing import Any
 import jupytext
 import nbformat
 
-from preflare.errors import BookError
+from preflare.errors import BookError, reason
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?^kernelspec:.*?^---$", re.DOTALL | re.MULTILINE)
 
@@ -148,7 +148,7 @@ def check_parameters(chapter: Chapter, parameters: dict[str, Any]) -> None:
     """
     known = [
         match[1]
-        for cell in jupytext.read(chapter.source).cells
+        for cell in _notebook(chapter.source).cells
         if "parameters" in cell.metadata.get("tags", [])
         for match in re.finditer(r"^(\w+)\s*(?::[^=\n]+)?=", cell.source, re.MULTILINE)
     ]
@@ -232,11 +232,17 @@ def _execute(
     with log.open("wb") as stream:
         os.dup2(stream.fileno(), sys.stderr.fileno())
     text = source.read_text(encoding="utf-8")
-    nbformat.write(jupytext.reads(text, fmt="md:myst"), output)
+    nbformat.write(_notebook(source), output)
     failure = None
     try:
         papermill.execute_notebook(
-            output, output, parameters, cwd=root, progress_bar=False, kernel_name="python3"
+            output,
+            output,
+            parameters,
+            cwd=root,
+            progress_bar=False,
+            kernel_name="python3",
+            language="python",
         )
     except PapermillExecutionError as error:
         place = _line_of(error.source, text)
@@ -246,6 +252,15 @@ def _execute(
         failure = f"({type(error).__name__}): {error}"
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024), failure
+
+
+def _notebook(source: Path) -> Any:
+    try:
+        return jupytext.reads(source.read_text(encoding="utf-8"), fmt="md:myst")
+    except nbformat.ValidationError as error:
+        raise BookError(
+            f"{source} does not make a notebook: {reason(error)}: mend its front matter."
+        ) from error
 
 
 def _line_of(cell: str, text: str) -> int | None:

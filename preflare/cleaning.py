@@ -16,10 +16,10 @@ from preflare import spectrum
 from preflare.cubes import DIMENSIONS
 from preflare.errors import CleaningError
 from preflare.level2 import Raster
-from preflare.rules import PAPER_RULES, Limits, Rule, find_faults
+from preflare.rules import EVERY_RULE, PAPER_RULES, Limits, Rule, find_faults
 
 MAX_DISPERSION = 0.06
-"""Å per pixel. Twice the detector's pixel (0.0509 Å) still gives each grid point its own."""
+"""Å per pixel. Admits spectra summed by two on board (0.0509; the grid has 0.0485), no coarser."""
 
 
 def clean(
@@ -190,7 +190,7 @@ def _clean_block(
     lowest = np.minimum.reduce(pixels, axis=-1)
     highest = np.fmax.reduce(pixels, axis=-1)
     gaps = ~(lowest >= limits.missing_below)
-    # Level 2 marks clipped pixels by infinity: the maximum of such a spectrum is not known.
+    # iris_prep sets clipped pixels to infinity: the maximum of such a spectrum is not known.
     endless = highest == np.inf
     with np.errstate(invalid="ignore", divide="ignore"):
         profile = sampling(pixels)
@@ -219,7 +219,7 @@ def _seconds_since(
         moment = np.datetime64(onset).astype("datetime64[ns]")
     except ValueError as error:
         raise CleaningError(
-            f"{onset!r} is not a time of flare onset: write it like 2014-03-29T17:35."
+            f"{onset!r} is not a time of flare onset: write it like 2014-01-31T12:00."
         ) from error
     seconds: NDArray[np.float64] = (times - moment) / np.timedelta64(1, "s")
     return seconds
@@ -287,6 +287,7 @@ def _described(cube: xr.Dataset, raster: Raster, reject: Rule, limits: Limits) -
     cube.attrs = {
         "observation_id": raster.observation_id,
         "files": [raster.path.name],
+        "tried": int(EVERY_RULE & ~Rule.QUIET_SUN),
         "reject": int(reject),
         "limits": asdict(limits),
     }

@@ -93,7 +93,7 @@ def cutout(sources: tuple[Path, ...], output: Path, exposures: slice, force: boo
     type=click.Choice([str(rule.name).lower() for rule in preflare.Rule]),
     help="Reject by this rule; repeat for more. Default: the rules of the paper.",
 )
-@click.option("--onset", help="UTC start of the flare, for example 2014-03-29T17:35.")
+@click.option("--onset", help="UTC start of the flare, for example 2014-01-31T12:00.")
 @click.option("--force", is_flag=True, help="Replace cubes that exist.")
 def clean(
     files: tuple[Path, ...],

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -167,4 +168,5 @@ def _write(hdus: fits.HDUList, destination: Path, pixels: NDArray[Any]) -> None:
             f"{destination} cannot be written: {reason(error)}: choose another place."
         ) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()

@@ -37,12 +37,13 @@ def use_style() -> None:
             "image.origin": "lower",
             "legend.frameon": False,
             "font.size": 11,
+            "figure.labelsize": "medium",
         },
     )
 
 
-def mark_lines(axes: Axes, *, names: bool = True, color: str = "0.35") -> None:
-    """Mark the positions of k, the triplet and h by dashed vertical lines.
+def mark_lines(axes: Axes, *, names: bool = True, through: bool = True) -> None:
+    """Mark the positions of k, the triplet and h.
 
     Parameters
     ----------
@@ -50,15 +51,26 @@ def mark_lines(axes: Axes, *, names: bool = True, color: str = "0.35") -> None:
         With wavelength in Å along x.
     names : bool
         Whether to write each line's name above it.
-    color : color
-        Of the lines.
+    through : bool
+        Whether to draw dashed lines through the axes, or only ticks above them.
     """
     for name, wavelength in LINES.items():
-        axes.axvline(wavelength, color=color, lw=0.8, ls=(0, (4, 3)), zorder=1)
+        if through:
+            axes.axvline(wavelength, color="0.35", lw=0.8, ls=(0, (4, 3)), zorder=1)
+        else:
+            ends = [1.0, 1.025]
+            axes.plot(
+                [wavelength] * 2,
+                ends,
+                "0.35",
+                lw=1,
+                transform=axes.get_xaxis_transform(),
+                clip_on=False,
+            )
         if names:
             axes.text(
                 wavelength,
-                1.01,
+                1.01 if through else 1.03,
                 name,
                 transform=axes.get_xaxis_transform(),
                 ha="center",
@@ -119,7 +131,7 @@ def spectrogram(
         wavelength, along, np.ma.masked_invalid(intensity), cmap=INTENSITY_MAP, rasterized=True
     )
     axes.set(xlabel=_WAVELENGTH, ylabel=ylabel)
-    mark_lines(axes, color="white")
+    mark_lines(axes, through=False)
     return image
 
 
@@ -168,7 +180,7 @@ def rule_counts(axes: Axes, counts: pd.DataFrame) -> None:
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.set_xlabel("Spectra")
-    axes.legend(loc="lower right")
+    axes.legend(loc="center right")
 
 
 def slit_jaw(
@@ -227,11 +239,11 @@ def slit_shadow(
     axes.axvline(expected, color="0.35", lw=0.8, ls=(0, (4, 3)), label="slit, slit-jaw file")
     axes.plot(exposed, brightness.min(), "^", color="C3", clip_on=False, label="slit, raster file")
     axes.set(xlabel="Helioprojective x (arcsec)", ylabel="Median brightness (DN)")
-    axes.legend(fontsize="small", loc="lower left")
+    axes.legend(fontsize="small", loc="lower right")
 
 
 def table(rows: pd.DataFrame) -> Styler:
-    """Set a table for a page: no index, bare of random identifiers, numbers grouped.
+    """Set a table for a page: no index, numbers grouped and to the right.
 
     Parameters
     ----------
@@ -242,5 +254,9 @@ def table(rows: pd.DataFrame) -> Styler:
     pandas.io.formats.style.Styler
         Shown by a notebook as HTML, the same HTML every time.
     """
-    style = rows.style.hide(axis="index").format(thousands=",")
-    return style.set_uuid("table").set_table_attributes('class="dataframe"')
+    numbers = rows.select_dtypes("number").columns
+    # Styles go by the cells' identifiers, so those must differ between the tables of a page.
+    name = "".join(filter(str.isalnum, "".join(map(str, rows.columns))))
+    style = rows.style.hide(axis="index").format(thousands=",").set_uuid(name)
+    style = style.set_properties(subset=numbers, **{"text-align": "right"})
+    return style.set_table_attributes('class="dataframe"')

@@ -80,7 +80,7 @@ def mg_window(opened: OpenFits) -> SpectralWindow:
     Raises
     ------
     RasterError
-        If the file holds no such window.
+        If the file holds no such window, or it holds no exposures.
     """
     windows = list(spectral_windows(opened))
     if not windows and movie_hdu(opened) is not None:
@@ -108,12 +108,34 @@ def mg_window(opened: OpenFits) -> SpectralWindow:
     for limits in (true_range, lambda window: window.nominal):
         fitting = [window for window in windows if holds_line(limits(window))]
         if fitting:
-            return max(fitting, key=lambda window: covered(limits(window)))
+            best = max(fitting, key=lambda window: covered(limits(window)))
+            refuse_empty(opened, best.shape)
+            return best
     raise RasterError(
         f"{opened.source} has no Mg II k window; it holds "
         f"{', '.join(window.name for window in windows)}: "
         "give a raster of an observation that recorded Mg II."
     )
+
+
+def refuse_empty(opened: OpenFits, shape: tuple[int, ...]) -> None:
+    """Refuse an image without pixels.
+
+    Parameters
+    ----------
+    opened : OpenFits
+    shape : tuple of int
+        Of the image.
+
+    Raises
+    ------
+    RasterError
+    """
+    if 0 in shape:
+        raise RasterError(
+            f"{opened.source} is empty, its image has the shape {shape}: "
+            "download it again, or leave it out."
+        )
 
 
 def movie_hdu(opened: OpenFits) -> int | None:

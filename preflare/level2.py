@@ -14,7 +14,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from preflare.errors import RasterError
-from preflare.layout import Auxiliary, mg_window, movie_hdu, observation_id
+from preflare.layout import Auxiliary, mg_window, movie_hdu, observation_id, refuse_empty
 from preflare.lazyfits import lazy_image, open_fits
 
 MISSING_BELOW = -100.0
@@ -220,11 +220,6 @@ def read_raster(path: str | Path) -> Raster:
         primary = opened.hdus[0].header
         window = mg_window(opened)
         header = opened.hdus[window.hdu].header
-        if 0 in window.shape:
-            raise RasterError(
-                f"{opened.source} is empty: its Mg II window has shape {window.shape}: "
-                "download it again, or leave it out."
-            )
         auxiliary = Auxiliary(opened, window.shape[0])
         along_slit = _offsets(window.shape[1], header)
         return Raster(
@@ -272,11 +267,7 @@ def read_slitjaw(path: str | Path) -> SlitJaw:
             )
         header = opened.hdus[index].header
         image = lazy_image(opened, index)
-        if 0 in image.shape:
-            raise RasterError(
-                f"{opened.source} is empty: its images have shape {image.shape}: "
-                "download it again, or leave it out."
-            )
+        refuse_empty(opened, image.shape)
         auxiliary = Auxiliary(opened, image.shape[0])
         return SlitJaw(
             path=opened.source,

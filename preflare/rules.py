@@ -19,7 +19,7 @@ from preflare.spectrum import LINES, nearest_point
 
 
 class Rule(IntFlag):
-    """Reasons to reject a spectrum, one bit each."""
+    """Faults that a rule can find in a spectrum, one bit each."""
 
     MISSING = 1
     OVEREXPOSED = 2
@@ -38,12 +38,16 @@ PAPER_RULES = EVERY_RULE & ~Rule.SATURATED
 
 @dataclass(frozen=True)
 class Limits:
-    """Where each rule draws its line; the defaults are the paper's.
+    """Where each rule draws its line.
+
+    The defaults are the paper's; `core` and `continuum` are those of the code published with it,
+    and `saturated_from` is ours.
 
     Attributes
     ----------
     missing_below : float
-        DN. A value below it inside the window marks the spectrum as missing.
+        DN. A value below it inside the window marks the spectrum as missing, as does an exposure
+        that lasted no time.
     plateau : int
         This many consecutive grid points at the maximum mean overexposure.
     signal : float
@@ -54,7 +58,8 @@ class Limits:
     lowest_ratio, highest_ratio : float
         Bounds of the k/h ratio: 1:1 (optically thick) and 2:1 (thin) with a margin of 0.3.
     continuum : float
-        Highest mean of the normalised profile over grid points 115 to 124 (2799.7-2800.2 Å).
+        Mean of the normalised profile over grid points 115 to 124 (2799.7-2800.2 Å) from which
+        on the rule finds fault.
     saturated_from : float
         DN. A value from it on inside the window marks the spectrum as saturated.
     """
@@ -83,7 +88,8 @@ def find_faults(
 ) -> NDArray[np.uint8]:
     """Try every rule on every spectrum.
 
-    A rule that cannot be judged, because what it looks at is missing, finds no fault.
+    A rule that cannot be judged, because what it looks at is missing, finds no fault; only
+    `Rule.MISSING` does.
 
     Parameters
     ----------
@@ -170,23 +176,25 @@ def count_rules(cube: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a rule, with columns ``flagged`` (spectra that the rule finds), ``alone`` (that
-        no other rule finds) and ``rejects`` (whether the cube rejects them).
+        One row for each rule that was tried, with columns ``flagged`` (spectra that the rule
+        finds), ``alone`` (that no other rule finds) and ``rejects`` (whether the cube rejects
+        them).
     """
     flags = cube["flags"].values
     rejecting = Rule(cube.attrs["reject"])
+    tried = list(Rule(cube.attrs["tried"]))
     return pd.DataFrame(
         {
-            "flagged": [int(np.count_nonzero(flags & rule)) for rule in Rule],
-            "alone": [int(np.count_nonzero(flags == rule)) for rule in Rule],
-            "rejects": [bool(rule & rejecting) for rule in Rule],
+            "flagged": [int(np.count_nonzero(flags & rule)) for rule in tried],
+            "alone": [int(np.count_nonzero(flags == rule)) for rule in tried],
+            "rejects": [bool(rule & rejecting) for rule in tried],
         },
-        index=pd.Index([_rule_name(rule) for rule in Rule], name="rule"),
+        index=pd.Index([_rule_name(rule) for rule in tried], name="rule"),
     )
 
 
 def accepted(cube: xr.Dataset) -> NDArray[np.bool_]:
-    """Tell the spectra that no rejecting rule finds from the others.
+    """Mark the spectra that can be used: not rejected, and with a known maximum.
 
     Parameters
     ----------
@@ -197,7 +205,9 @@ def accepted(cube: xr.Dataset) -> NDArray[np.bool_]:
     -------
     ndarray of bool, shape (time, step, slit)
     """
-    keep: NDArray[np.bool_] = (cube["flags"].values & cube.attrs["reject"]) == 0
+    peak = cube["peak"].values
+    unfaulted = (cube["flags"].values & cube.attrs["reject"]) == 0
+    keep: NDArray[np.bool_] = unfaulted & np.isfinite(peak) & (peak > 0)
     return keep
 
 

@@ -11,6 +11,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 import preflare as pf
+from preflare.book import Book
 
 # The same examples on every run: a failure is found again, and none comes as a surprise.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -120,3 +121,9 @@ def real_raster() -> pf.Raster:
 def real_slit_jaw() -> pf.SlitJaw:
     """Give the real slit-jaw image that travels with preflare."""
     return pf.read_slitjaw(next(pf.shipped("iris").glob("*_SJI_*.fits")))
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """Give the rendered book, built first where it is not up to date."""
+    return Book.found().build()

@@ -194,7 +194,8 @@ def test_counts_add_up(real_raster):
     cube = pf.clean(real_raster).load()
     counts = pf.count_rules(cube)
     flags = cube.flags.values
-    for rule in Rule:
+    assert "quiet sun" not in counts.index
+    for rule in set(Rule) - {Rule.QUIET_SUN}:
         row = counts.loc[rule.name.lower().replace("_", " ")]
         assert row.flagged == sum(bool(flag & rule) for flag in flags.flat)
         assert row.alone == sum(flag == rule for flag in flags.flat)

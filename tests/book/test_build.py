@@ -1,0 +1,202 @@
+"""Building, on a book of two pages: what runs again, what fails, and what failing leaves."""
+
+import shutil
+import textwrap
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from preflare.book import Book
+from preflare.chapters import Run
+from preflare.errors import BookError
+
+ROOT = Path(__file__).parents[2]
+
+CHAPTER = """\
+---
+file_format: mystnb
+kernelspec:
+  name: python3
+  display_name: Python 3
+---
+
+# A chapter
+
+```{code-cell} ipython3
+:tags: [parameters]
+factor = 2
+```
+
+```{code-cell} ipython3
+print("answer", 21 * factor)
+```
+"""
+
+
+@pytest.fixture
+def book(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "data").mkdir()
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    (tmp_path / "_config.yml").write_text(
+        textwrap.dedent(
+            """\
+            title: Small
+            only_build_toc_files: true
+            execute: {execute_notebooks: "off"}
+            bibtex_bibfiles: [references.bib]
+            sphinx: {config: {html_extra_path: [_extra]}}
+            """
+        )
+    )
+    (tmp_path / "book" / "_toc.yml").write_text(
+        "format: jb-book\nroot: index\nchapters:\n- file: chapter\n- file: status\n"
+    )
+    (tmp_path / "book" / "references.bib").write_text("@book{b, title={B}, author={A}, year=2000}")
+    (tmp_path / "book" / "index.md").write_text("# Small\n\nA small book.\n")
+    (tmp_path / "book" / "chapter.md").write_text(CHAPTER)
+    (tmp_path / "book" / "status.md").write_text("# Status\n\n```{include} status-table.md\n```\n")
+    return Book(tmp_path, tmp_path / "_build")
+
+
+def quietly(_message):
+    pass
+
+
+def page(book, name="chapter"):
+    return (book.folder / "html" / f"{name}.html").read_text()
+
+
+def changed(book, old, new):
+    path = book.root / "book" / "chapter.md"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_chapters_run_once_and_again_only_when_something_changed(book):
+    said = []
+    site = book.build(say=said.append)
+    assert (site / "index.html").is_file()
+    assert "answer 42" in page(book)
+    assert said == ["running chapter", "rendering"]
+
+    said.clear()
+    book.build(say=said.append)
+    assert said == []
+
+    changed(book, "21 * factor", "22 * factor")
+    book.build(say=said.append)
+    assert said == ["running chapter", "rendering"]
+    assert "answer 44" in page(book)
+
+    said.clear()
+    (book.root / "data" / "input").write_text("new")
+    book.build(say=said.append)
+    assert said[0] == "running chapter"
+
+    said.clear()
+    (book.root / "book" / "index.md").write_text("# Small\n\nStill small.\n")
+    book.build(say=said.append)
+    assert said == ["rendering"]
+    assert "Still small" in page(book, "index")
+
+
+def test_parameters_reach_the_chapter_and_the_record(book):
+    book.build(chapter="chapter", parameters={"factor": 3}, say=quietly)
+    assert "answer 63" in page(book)
+    record = Run.load(book.folder / "runs" / "chapter.json")
+    assert record.parameters == {"factor": 3}
+    assert record.seconds > 0
+    assert 20e6 < record.peak_bytes < 2e9
+    assert {"python", "papermill", "numpy", "torch"} <= set(record.versions)
+    assert "factor=3" in page(book, "status")
+    injected = [
+        cell
+        for cell in nbformat.read(book.folder / "runs" / "chapter.ipynb", 4).cells
+        if "injected-parameters" in cell.metadata.get("tags", [])
+    ]
+    assert len(injected) == 1
+    assert "hide-input" in injected[0].metadata["tags"]
+    # Without parameters the chapter is again the one of the text.
+    book.build(say=quietly)
+    assert "answer 42" in page(book)
+
+
+def test_force_runs_what_is_up_to_date(book):
+    book.build(say=quietly)
+    said = []
+    book.build(force=True, say=said.append)
+    assert said[0] == "running chapter"
+
+
+def test_a_failing_cell_is_named_and_the_last_good_page_stays(book):
+    book.build(say=quietly)
+    good = page(book)
+    changed(book, "21 * factor", "21 / (factor - 2)")
+    line = (book.root / "book" / "chapter.md").read_text().splitlines().index(
+        'print("answer", 21 / (factor - 2))'
+    ) + 1  # fmt: skip
+    with pytest.raises(BookError) as caught:
+        book.build(say=quietly)
+    message = str(caught.value)
+    assert f"Chapter chapter failed at line {line} of chapter.md (code cell 2)" in message
+    assert "ZeroDivisionError: division by zero" in message
+    assert page(book) == good
+    assert book.status()[0].state == "failed since"
+    assert (book.folder / "runs" / "chapter.failed.ipynb").is_file()
+    assert not list((book.folder / "runs").glob("*unfinished*"))
+
+    changed(book, "21 / (factor - 2)", "21 * factor")
+    book.build(say=quietly)
+    assert book.status()[0].state == "up to date"
+
+
+def test_a_kernel_that_dies_is_an_error_too(book):
+    changed(book, 'print("answer", 21 * factor)', "import os; os._exit(1)")
+    with pytest.raises(BookError, match="Chapter chapter failed"):
+        book.build(say=quietly)
+    assert not (book.folder / "html").exists()
+    assert book.status()[0].state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("fault", "complaint"),
+    [
+        ("See {numref}`nowhere`.", "nowhere"),
+        ("See {cite:p}`nobody2000`.", "nobody2000"),
+        ("See [](nothing.md).", "nothing"),
+        ("{glue:text}`unheard`", "unheard"),
+        ("![](none.png)", "none.png"),
+    ],
+)
+def test_a_page_with_a_fault_does_not_replace_the_last_good_one(book, fault, complaint):
+    book.build(say=quietly)
+    good = page(book, "index")
+    (book.root / "book" / "index.md").write_text(f"# Small\n\n{fault}\n")
+    for _ in range(2):  # the second time Sphinx must not take the page for done
+        with pytest.raises(BookError, match="does not render") as caught:
+            book.build(say=quietly)
+        assert complaint in str(caught.value)
+        assert page(book, "index") == good
+
+
+def test_a_chapter_that_makes_no_notebook_is_named(book):
+    changed(book, "  display_name: Python 3\n", "")
+    with pytest.raises(BookError, match=r"chapter\.md does not make a notebook: 'display_name'"):
+        book.build(say=quietly)
+
+
+def test_status_tells_never_run_and_stale(book):
+    assert book.status()[0].state == "never run"
+    book.build(say=quietly)
+    changed(book, "21 * factor", "20 * factor")
+    assert book.status()[0].state == "stale"
+
+
+def test_unknown_chapters_and_parameters_are_refused(book):
+    with pytest.raises(BookError, match="no chapter 'prologue' that runs: it has chapter"):
+        book.build(chapter="prologue", say=quietly)
+    with pytest.raises(BookError, match="no parameter 'foo': it has factor"):
+        book.build(chapter="chapter", parameters={"foo": 1}, say=quietly)

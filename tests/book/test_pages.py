@@ -1,0 +1,101 @@
+"""The rendered book: figures with alternative texts, and nothing that needs a network."""
+
+import json
+import re
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+NAMES = ["index", "introduction", "data", "status", "references"]
+
+
+class Page(HTMLParser):
+    """Collects what a page shows and what it loads."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.images, self.loaded, self.links, self.ids = [], [], [], set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.ids.add(given.get("id"))
+        if tag == "img":
+            self.images.append(given)
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        if tag in ("img", "script", "iframe", "source", "video") and given.get("src"):
+            self.loaded.append(given["src"])
+        if tag == "link" and "canonical" not in given.get("rel", ""):
+            self.loaded.append(given.get("href", ""))
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    return {name: Page(site / f"{name}.html") for name in NAMES}
+
+
+def test_all_pages_are_there(site):
+    rendered = {path.stem for path in site.glob("*.html")}
+    assert set(NAMES) <= rendered
+
+
+def test_every_figure_has_an_alternative_text_of_its_own(pages):
+    texts = [image.get("alt", "") for page in pages.values() for image in page.images]
+    assert len(texts) >= 6
+    assert all(len(text.split()) >= 10 for text in texts), texts
+    assert len(set(texts)) == len(texts)
+
+
+def test_figures_have_captions_that_name_their_source(site):
+    captions = re.findall(r"<figcaption>.*?</figcaption>", (site / "data.html").read_text(), re.S)
+    assert len(captions) == 6
+    assert all("IRIS, real." in re.sub(r"<[^>]*>|\s+", " ", text) for text in captions)
+
+
+def test_pages_load_only_files_of_the_site(site, pages):
+    for name, page in pages.items():
+        for address in page.loaded:
+            parts = urlsplit(address)
+            assert not parts.scheme, (name, address)
+            assert not parts.netloc, (name, address)
+            assert (site / unquote(parts.path)).is_file(), (name, address)
+
+
+def test_styles_load_only_files_of_the_site(site):
+    for style in site.rglob("*.css"):
+        for address in re.findall(r"url\(['\"]?([^'\")]+)", style.read_text(encoding="utf-8")):
+            assert address.startswith("data:") or not urlsplit(address).netloc, (style, address)
+
+
+def test_internal_links_and_anchors_resolve(site, pages):
+    for name, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = site / unquote(parts.path) if parts.path else site / f"{name}.html"
+            assert target.is_file(), (name, link)
+            if parts.fragment and target.suffix == ".html":
+                assert unquote(parts.fragment) in Page(target).ids, (name, link)
+
+
+def test_no_number_of_the_text_is_left_blank(site):
+    for name in NAMES:
+        text = re.sub(r"<[^>]+>", " ", (site / f"{name}.html").read_text())
+        assert not re.search(r"\bnan (DN|mÅ|Å|milli|pixels)", text)
+        assert "glue:" not in text
+
+
+def test_status_page_shows_the_run_of_each_chapter(site):
+    text = (site / "status.html").read_text()
+    record = json.loads((site.parent / "runs" / "data.json").read_text())
+    assert record["started"] in text
+    assert f"{record['seconds']:.1f} s" in text
+    assert f"{record['peak_bytes'] / 1e6:.0f} MB" in text
+    assert f"torch {record['versions']['torch']}" in text
+
+
+def test_the_site_is_small(site):
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 60e6

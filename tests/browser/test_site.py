@@ -1,0 +1,90 @@
+"""The site in headless Chromium: no complaint, no request to a network, nothing cut off."""
+
+import os
+import shutil
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.book.test_pages import NAMES
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+            "--disable-component-update", "--no-first-run"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM and not os.environ.get("CI"):
+        pytest.skip("no Chromium on this machine; install it to run the browser tests")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[(1400, "light"), (1400, "dark"), (390, "light"), (320, "dark")],
+                ids=lambda value: f"{value[0]}-{value[1]}")  # fmt: skip
+def visit(request, browser, site):
+    width, scheme = request.param
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    troubles = []
+
+    def open_page(name):
+        page = context.new_page()
+        page.on("console", lambda message: message.type in ("error", "warning")
+                and troubles.append(f"console: {message.text}"))  # fmt: skip
+        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+        page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}"))
+        page.on("request", lambda request: request.url.startswith(("file:", "data:"))
+                or troubles.append(f"external: {request.url}"))  # fmt: skip
+        page.goto((site / f"{name}.html").as_uri())
+        page.wait_for_load_state("networkidle")
+        return page, troubles
+
+    yield open_page
+    context.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_loads_without_complaint_or_network_and_fits(visit, name):
+    page, troubles = visit(name)
+    assert troubles == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert len(page.inner_text("main")) > 200
+
+
+def test_formulas_are_set_by_the_vendored_mathjax(visit):
+    page, troubles = visit("data")
+    page.wait_for_selector("mjx-container[display=true]")
+    loaded = page.evaluate(
+        "document.fonts.ready.then(() => [...document.fonts]"
+        ".filter(font => font.status === 'loaded').map(font => font.family))"
+    )
+    assert any(family.startswith("MJX") for family in loaded)
+    assert troubles == []
+
+
+def test_figures_are_drawn_not_broken(visit):
+    page, _ = visit("data")
+    widths = page.evaluate("[...document.querySelectorAll('main img')].map(i => i.naturalWidth)")
+    assert len(widths) == 6
+    assert min(widths) > 500
+
+
+def test_search_finds_a_word_of_a_chapter(browser, site):
+    # From a server: browsers do not let a page from disk fetch its neighbours.
+    serve = partial(SimpleHTTPRequestHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/search.html?q=cosmic")
+        page.wait_for_selector("#search-results li a")
+        assert "data.html" in page.get_attribute("#search-results li a", "href")
+        page.close()
+        server.shutdown()
