@@ -2,10 +2,9 @@
 # Each sets up .venv from requirements.lock first, when it is missing or stale.
 
 PYTHON ?= python3
-ENV_NAME := preflare
 
-# Inside an active conda environment made from environment.yml, that one is used.
-ifeq ($(CONDA_DEFAULT_ENV),$(ENV_NAME))
+# An active conda environment made from environment.yml has preflare in it: use that one.
+ifneq ($(and $(CONDA_PREFIX),$(wildcard $(CONDA_PREFIX)/bin/preflare)),)
 ENV := $(CONDA_PREFIX)
 else
 ENV := .venv
@@ -14,7 +13,7 @@ endif
 PY := $(ENV)/bin/python
 READY := $(ENV)/.preflare-ready
 
-.PHONY: book test env lock clean
+.PHONY: book test env lock picture clean
 .DELETE_ON_ERROR:
 
 book: $(READY)
@@ -24,7 +23,7 @@ test: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest preflare tests $(TEST_FLAGS)
+	$(PY) -m pytest $(TEST_FLAGS)
 
 env: $(READY)
 
@@ -46,6 +45,14 @@ lock:
 	  _build/lock/bin/python -m pip freeze --exclude preflare | sed 's/^\(torch==[0-9.]*\)+.*/\1/'; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 	rm -rf _build/lock
+
+# Take README's picture from the landing page.
+picture: book
+	$(PY) -c "import base64, nbformat; \
+	  cells = nbformat.read('_build/runs/index.ipynb', 4).cells; \
+	  data = next(out.data['image/png'] for cell in cells for out in cell.get('outputs', []) \
+	              if 'image/png' in out.get('data', {})); \
+	  open('book/_static/preflare.png', 'wb').write(base64.b64decode(data))"
 
 clean:
 	rm -rf _build

@@ -113,7 +113,7 @@ class Book:
             current = last is not None and last.key == key
             if current:
                 self._failure(each).unlink(missing_ok=True)
-            if last and not wanted or current and not (force and wanted):
+            if (last and not wanted) or (current and not (force and wanted)):
                 continue
             say(f"running {each.name}")
             self._run(each, chosen, key)

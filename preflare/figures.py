@@ -260,3 +260,24 @@ def table(rows: pd.DataFrame) -> Styler:
     style = rows.style.hide(axis="index").format(thousands=",").set_uuid(name)
     style = style.set_properties(subset=numbers, **{"text-align": "right"})
     return style.set_table_attributes('class="dataframe"')
+
+
+def offset_profiles(
+    axes: Axes, wavelength: NDArray[Any], profiles: dict[str, NDArray[Any]]
+) -> None:
+    """Draw named profiles one above the other.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    wavelength : ndarray, shape (n,)
+        In Å.
+    profiles : dict of str to ndarray, shape (n,)
+        Normalised; the first is drawn lowest.
+    """
+    for level, (name, values) in enumerate(profiles.items()):
+        axes.plot(wavelength, values + 1.15 * level, lw=1.3)
+        axes.text(2801.1, 1.15 * level + 0.55, name, ha="center", color=f"C{level}")
+    axes.set(xlabel=_WAVELENGTH, ylabel="Normalised intensity + offset", yticks=[])
+    axes.set_xlim(wavelength[0], wavelength[-1])
+    mark_lines(axes)
