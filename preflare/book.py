@@ -1,11 +1,8 @@
-"""The book: run the chapters that changed, stage the pages, render them, record it all."""
+"""The book: run the chapters that changed, render the pages, tell how it went."""
 
-import importlib.util
-import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +11,7 @@ import yaml
 
 from preflare.chapters import Chapter, Run, check_parameters, digest, key_of, run, runs
 from preflare.errors import BookError
-
-_COLOURS = re.compile(r"\x1b\[[\d;]*m")
-
-Say = Callable[[str], None]
+from preflare.render import Say, render
 
 
 @dataclass(frozen=True)
@@ -103,23 +97,28 @@ class Book:
         if chapter is not None and chapter not in [each.name for each in chapters]:
             names = ", ".join(each.name for each in chapters)
             raise BookError(f"The book has no chapter {chapter!r} that runs: it has {names}.")
-        shared = self._shared_digest()
-        for each in chapters:
-            chosen = (parameters or {}) if each.name == chapter else {}
-            check_parameters(each, chosen)
-            key = key_of(each, chosen, shared, self.root)
-            last = self._last_run(each)
-            wanted = chapter in (None, each.name)
-            current = last is not None and last.key == key
-            if current:
-                self._failure(each).unlink(missing_ok=True)
-            if (last and not wanted) or (current and not (force and wanted)):
-                continue
-            say(f"running {each.name}")
-            self._run(each, chosen, key)
-        self._stage(chapters)
-        self._render(say)
-        return self.folder / "html"
+        with self._alone():
+            shared = self._shared_digest()
+            for each in chapters:
+                chosen = (parameters or {}) if each.name == chapter else {}
+                check_parameters(each, chosen)
+                key = key_of(each, chosen, shared, self.root)
+                last = self._last_run(each)
+                wanted = chapter in (None, each.name)
+                current = last is not None and last.key == key
+                if current:
+                    self._failure(each).unlink(missing_ok=True)
+                if (last and not wanted) or (current and not (force and wanted)):
+                    continue
+                say(f"running {each.name}")
+                self._run(each, chosen, key)
+            return render(
+                self._pages(chapters),
+                self.root / "_config.yml",
+                self.folder,
+                depends_on=[self.root / "requirements.lock"],
+                say=say,
+            )
 
     def status(self) -> list[StatusRow]:
         """Tell when each chapter last ran, how it went, and whether it is up to date."""
@@ -171,51 +170,28 @@ class Book:
             f"{last.peak_bytes / 1e6:.0f} MB",
         )
 
-    def _stage(self, chapters: list[Chapter]) -> None:
-        """Lay out what Jupyter Book reads: pages as they are, chapters as executed notebooks."""
-        pages = self.root / "book"
+    def _pages(self, chapters: list[Chapter]) -> dict[Path, bytes]:
+        """Collect what Jupyter Book reads: pages as they are, chapters as executed notebooks."""
+        texts = self.root / "book"
         executed = {chapter.source for chapter in chapters}
-        wanted = {
-            path.relative_to(pages): path.read_bytes()
-            for path in sorted(pages.rglob("*"))
+        pages = {
+            path.relative_to(texts): path.read_bytes()
+            for path in sorted(texts.rglob("*"))
             if path.is_file() and path not in executed
         }
         for chapter in chapters:
-            wanted[Path(f"{chapter.name}.ipynb")] = self._notebook(chapter).read_bytes()
-        for name, file in _mathjax().items():
-            wanted[Path("_extra/mathjax") / name] = file.read_bytes()
+            pages[Path(f"{chapter.name}.ipynb")] = self._notebook(chapter).read_bytes()
         records = [last for chapter in chapters if (last := self._last_run(chapter))]
-        wanted[Path("status-table.md")] = _status_table(records).encode()
-        _mirror(wanted, self.folder / "src")
+        pages[Path("status-table.md")] = _status_table(records).encode()
+        return pages
 
-    def _render(self, say: Say) -> None:
-        source, work = self.folder / "src", self.folder / "render"
-        config = self.root / "_config.yml"
-        inputs = digest([source, config, self.root / "requirements.lock"])
-        done = work / "inputs.sha256"
-        if done.is_file() and done.read_text() == inputs and (self.folder / "html").is_dir():
-            return
-        say("rendering")
-        command = [
-            str(Path(sys.executable).with_name("jupyter-book")),
-            *("build", str(source), "--config", str(config), "--path-output", str(work)),
-            *("-W", "-n", "--keep-going"),
-        ]
-        outcome = subprocess.run(
-            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-        )
-        if outcome.returncode:
-            # Sphinx would not warn again of pages that it has read: read them anew next time.
-            shutil.rmtree(work, ignore_errors=True)
-            raise BookError(f"The book does not render: {_complaint(outcome)}")
-        rendered = work / "_build" / "html"
-        pages = {
-            path.relative_to(rendered): path.read_bytes()
-            for path in rendered.rglob("*")
-            if path.is_file()
-        }
-        _mirror(pages, self.folder / "html")
-        done.write_text(inputs)
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other process builds in this folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def _files(entry: Any) -> list[str]:
@@ -226,36 +202,6 @@ def _files(entry: Any) -> list[str]:
     if isinstance(entry, list):
         return [name for value in entry for name in _files(value)]
     return []
-
-
-def _mirror(wanted: dict[Path, bytes], folder: Path) -> None:
-    """Make a folder hold these files and no others, without touching those that are right."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_file() and path.relative_to(folder) not in wanted:
-            path.unlink()
-        elif path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
-    for name, content in wanted.items():
-        path = folder / name
-        if not path.is_file() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-
-
-def _mathjax() -> dict[Path, Path]:
-    """Find MathJax and its fonts in the package that carries them: pages need no network."""
-    spec = importlib.util.find_spec("sphinx-mathjax-offline")
-    if spec is None or spec.origin is None:
-        raise BookError("sphinx-mathjax-offline is not installed: set the environment up again.")
-    mathjax = Path(spec.origin).parent / "static" / "mathjax"
-    files = [mathjax / "tex-chtml.js", *mathjax.glob("output/chtml/fonts/woff-v2/*.woff")]
-    return {file.relative_to(mathjax): file for file in files}
-
-
-def _complaint(outcome: subprocess.CompletedProcess[str]) -> str:
-    lines = _COLOURS.sub("", outcome.stdout + outcome.stderr).splitlines()
-    found = [line.strip() for line in lines if "WARNING" in line or "ERROR" in line]
-    return "; ".join(found) if found else "\n".join(lines[-15:])
 
 
 def _status_table(records: list[Run]) -> str:

@@ -1,6 +1,8 @@
 """Building, on a book of two pages: what runs again, what fails, and what failing leaves."""
 
 import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -200,3 +202,15 @@ def test_unknown_chapters_and_parameters_are_refused(book):
         book.build(chapter="prologue", say=quietly)
     with pytest.raises(BookError, match="no parameter 'foo': it has factor"):
         book.build(chapter="chapter", parameters={"foo": 1}, say=quietly)
+
+
+def test_two_builds_at_once_take_turns(book):
+    command = [sys.executable, "-m", "preflare", "book"]
+    builds = [
+        subprocess.Popen(command, cwd=book.root, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = "".join(build.communicate()[1] for build in builds)
+    assert [build.returncode for build in builds] == [0, 0], said
+    assert said.count("running chapter") == 1
+    assert "answer 42" in page(book)
