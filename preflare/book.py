@@ -136,23 +136,19 @@ class Book:
     def _notebook(self, chapter: Chapter) -> Path:
         return self.folder / "runs" / f"{chapter.name}.ipynb"
 
-    def _record(self, chapter: Chapter) -> Path:
-        return self.folder / "runs" / f"{chapter.name}.json"
-
     def _failure(self, chapter: Chapter) -> Path:
         return self.folder / "runs" / f"{chapter.name}.failed.txt"
 
     def _last_run(self, chapter: Chapter) -> Run | None:
-        return Run.load(self._record(chapter)) if self._notebook(chapter).is_file() else None
+        return Run.load(self._notebook(chapter))
 
     def _run(self, chapter: Chapter, parameters: dict[str, Any], key: str) -> None:
         failure = self._failure(chapter)
         try:
-            record = run(chapter, parameters, key, self._notebook(chapter), self.root)
+            run(chapter, parameters, key, self._notebook(chapter), self.root)
         except BookError as error:
             failure.write_text(str(error))
             raise
-        record.save(self._record(chapter))
         failure.unlink(missing_ok=True)
 
     def _status_of(self, chapter: Chapter, shared: str) -> StatusRow:

@@ -25,6 +25,10 @@ from preflare.errors import BookError, reason
 _FRONT_MATTER = re.compile(r"\A---\n.*?^kernelspec:.*?^---$", re.DOTALL | re.MULTILINE)
 
 
+_RECORD = "preflare"
+"""Where a notebook's metadata keep its `Run`, so that the two cannot part."""
+
+
 @dataclass(frozen=True)
 class Chapter:
     """A page of the book that runs: MyST Markdown with a kernel in its front matter."""
@@ -51,17 +55,12 @@ class Run:
     versions: dict[str, str]
     machine: str
 
-    def save(self, path: Path) -> None:
-        """Write the record as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1))
-
     @classmethod
-    def load(cls, path: Path) -> "Run | None":
-        """Read a record; None where there is none that can be read."""
+    def load(cls, notebook: Path) -> "Run | None":
+        """Read the record that an executed notebook carries; None where there is none."""
         try:
-            return cls(**json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError):
+            return cls(**json.loads(notebook.read_text(encoding="utf-8"))["metadata"][_RECORD])
+        except (OSError, ValueError, TypeError, KeyError):
             return None
 
 
@@ -171,7 +170,7 @@ def run(chapter: Chapter, parameters: dict[str, Any], key: str, notebook: Path, 
     key : str
         Kept in the record.
     notebook : pathlib.Path
-        Where the executed notebook goes, on success only.
+        Where the executed notebook goes, on success only, with the record in its metadata.
     root : pathlib.Path
         The folder to run in.
 
@@ -200,7 +199,17 @@ def run(chapter: Chapter, parameters: dict[str, Any], key: str, notebook: Path, 
         if failure:
             unfinished.replace(notebook.with_suffix(".failed.ipynb"))
             raise BookError(f"Chapter {chapter.name} failed {failure}")
-        _hide_injected(unfinished)
+        record = Run(
+            chapter=chapter.name,
+            key=key,
+            started=started.strftime("%Y-%m-%d %H:%M UTC"),
+            seconds=round(time.perf_counter() - clock, 2),
+            peak_bytes=peak,
+            parameters=parameters,
+            versions=_versions(),
+            machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        )
+        _finish(unfinished, record)
         unfinished.replace(notebook)
     except BrokenProcessPool as error:
         raise BookError(
@@ -209,16 +218,7 @@ def run(chapter: Chapter, parameters: dict[str, Any], key: str, notebook: Path, 
         ) from error
     finally:
         unfinished.unlink(missing_ok=True)
-    return Run(
-        chapter=chapter.name,
-        key=key,
-        started=started.strftime("%Y-%m-%d %H:%M UTC"),
-        seconds=round(time.perf_counter() - clock, 2),
-        peak_bytes=peak,
-        parameters=parameters,
-        versions=_versions(),
-        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-    )
+    return record
 
 
 def _execute(
@@ -247,9 +247,10 @@ def _execute(
     except PapermillExecutionError as error:
         place = _line_of(error.source, text)
         where = f"at line {place} of {source.name}" if place else "in its parameters"
-        failure = f"{where} (code cell {error.exec_count}): {error.ename}: {error.evalue}"
+        message = error.evalue.strip().partition("\n")[0]
+        failure = f"{where} (code cell {error.exec_count}): {error.ename}: {message}"
     except Exception as error:  # a dead kernel and the like, of several libraries
-        failure = f"({type(error).__name__}): {error}"
+        failure = f"({type(error).__name__}): {reason(error)}"
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024), failure
 
@@ -269,8 +270,10 @@ def _line_of(cell: str, text: str) -> int | None:
     return text.count("\n", 0, begins) + 1 if cell and begins >= 0 else None
 
 
-def _hide_injected(path: Path) -> None:
+def _finish(path: Path, record: Run) -> None:
+    """Fold away the cell that papermill put in, and attach the record."""
     notebook = nbformat.read(path, as_version=4)
+    notebook.metadata[_RECORD] = asdict(record)
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if "injected-parameters" in tags:

@@ -129,7 +129,9 @@ def clean(
 def _print_counts(path: Path) -> None:
     cube = preflare.open_cube(path)
     kept = preflare.accepted(cube)
-    table = Table("rule", "flagged", "alone", "rejects", box=None, header_style="bold")
+    table = Table("rule", box=None, header_style="bold")
+    for heading in ("flagged", "alone", "rejects"):
+        table.add_column(heading, justify="right")
     for rule, row in preflare.count_rules(cube).iterrows():
         flagged, alone = f"{row['flagged']:,}", f"{row['alone']:,}"
         table.add_row(str(rule), flagged, alone, "yes" if row["rejects"] else "no")

@@ -108,7 +108,7 @@ def test_chapters_run_once_and_again_only_when_something_changed(book):
 def test_parameters_reach_the_chapter_and_the_record(book):
     book.build(chapter="chapter", parameters={"factor": 3}, say=quietly)
     assert "answer 63" in page(book)
-    record = Run.load(book.folder / "runs" / "chapter.json")
+    record = Run.load(book.folder / "runs" / "chapter.ipynb")
     assert record.parameters == {"factor": 3}
     assert record.seconds > 0
     assert 20e6 < record.peak_bytes < 2e9

@@ -1,11 +1,12 @@
 """The rendered book: figures with alternative texts, and nothing that needs a network."""
 
-import json
 import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from preflare.chapters import Run
 
 NAMES = ["index", "introduction", "data", "status", "references"]
 
@@ -90,11 +91,11 @@ def test_no_number_of_the_text_is_left_blank(site):
 
 def test_status_page_shows_the_run_of_each_chapter(site):
     text = (site / "status.html").read_text()
-    record = json.loads((site.parent / "runs" / "data.json").read_text())
-    assert record["started"] in text
-    assert f"{record['seconds']:.1f} s" in text
-    assert f"{record['peak_bytes'] / 1e6:.0f} MB" in text
-    assert f"torch {record['versions']['torch']}" in text
+    record = Run.load(site.parent / "runs" / "data.ipynb")
+    assert record.started in text
+    assert f"{record.seconds:.1f} s" in text
+    assert f"{record.peak_bytes / 1e6:.0f} MB" in text
+    assert f"torch {record.versions['torch']}" in text
 
 
 def test_the_site_is_small(site):
