@@ -232,5 +232,9 @@ class Auxiliary:
     def times(self) -> NDArray[np.datetime64]:
         """UTC start of each exposure, datetime64[ns]."""
         since_start = np.round(self["TIME"] * 1e9).astype("timedelta64[ns]")
+        if not np.isfinite(self["TIME"]).all():
+            raise RasterError(
+                f"{self._source} does not know the times of its exposures: download it again."
+            )
         times: NDArray[np.datetime64] = np.datetime64(str(self._start), "ns") + since_start
         return times

@@ -5,6 +5,7 @@ longer, so that the resident memory stays that of the blocks in flight however l
 """
 
 import gzip
+import math
 import os
 import tempfile
 import warnings
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import dask.array as da
 import numpy as np
@@ -22,12 +23,15 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
-from preflare.errors import RasterError, reason
+from preflare.errors import PreflareError, RasterError, reason
 
 BLOCK_BYTES = 8 * 2**20
 """Size that a block aims at; a dozen of them are in flight at a time on a four-core machine."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_FITS_BLOCK = 2880
+_LONGEST_HEADER = 2**22
+"""Bytes; level 2 headers have some 40,000, and data must not be searched for an end."""
 
 
 class _Scratch:
@@ -79,24 +83,33 @@ def open_fits(path: str | Path) -> Iterator[OpenFits]:
         if packed:
             scratch = _decompress(source)
         readable = scratch.path if scratch else source
-        with warnings.catch_warnings():
-            # What astropy warns of here is checked below, or does not matter for reading.
-            warnings.simplefilter("ignore", AstropyWarning)
-            _check_complete(source, readable)
-            hdus = fits.open(
-                readable, lazy_load_hdus=False, memmap=True, do_not_scale_image_data=True
-            )
-    except RasterError:
-        raise
-    except (FileNotFoundError, PermissionError) as error:
+        _check_complete(source, readable)
+    except OSError as error:
         raise RasterError(f"{source} cannot be read: {reason(error)}.") from error
-    except Exception as error:  # astropy raises many kinds on a damaged header
+    with _damage_reported(source), warnings.catch_warnings():
+        # What astropy warns of is checked above, or does not matter for reading.
+        warnings.simplefilter("ignore", AstropyWarning)
+        # Opened here, because astropy leaves a file open whose headers it cannot read.
+        with (
+            readable.open("rb") as stream,
+            fits.open(
+                stream, lazy_load_hdus=False, memmap=True, do_not_scale_image_data=True
+            ) as hdus,
+        ):
+            yield OpenFits(source, readable, hdus, scratch)
+
+
+@contextmanager
+def _damage_reported(source: Path) -> Iterator[None]:
+    """Name the file in whatever a damaged header or block makes astropy raise."""
+    try:
+        yield
+    except PreflareError:
+        raise
+    except Exception as error:  # of many kinds: any card and any byte may be wrong
         raise RasterError(
-            f"{source} is not a FITS file that can be read ({reason(error)}): "
-            "download it again, or name an IRIS level 2 file."
+            f"{source} is damaged, {type(error).__name__} ({reason(error)}): download it again."
         ) from error
-    with hdus:
-        yield OpenFits(source, readable, hdus, scratch)
 
 
 def _decompress(source: Path) -> _Scratch:
@@ -119,17 +132,56 @@ def _decompress(source: Path) -> _Scratch:
 
 
 def _check_complete(source: Path, readable: Path) -> None:
+    """Walk through the file from header to header, as far as each says that its data reach."""
     size = readable.stat().st_size
-    with fits.open(
-        readable, lazy_load_hdus=False, memmap=True, disable_image_compression=True
-    ) as hdus:
-        for index, hdu in enumerate(hdus):
-            end = hdu.fileinfo()["datLoc"] + hdu.size
-            if end > size:
+    with readable.open("rb") as stream:
+        while stream.tell() < size:
+            number = stream.tell()
+            header = _next_header(source, stream)
+            if header is None:
+                if number == 0:
+                    raise RasterError(f"{source} is not a FITS file: name an IRIS level 2 file.")
+                return
+            start, length = stream.tell(), _data_length(source, header)
+            if start + length > size:
                 raise RasterError(
-                    f"{source} is truncated: extension {index} ends at byte {end} and the file "
+                    f"{source} is truncated: its data go on to byte {start + length} and the file "
                     f"has {size}: download it again."
                 )
+            stream.seek(start + length + -length % _FITS_BLOCK)
+    if size == 0:
+        raise RasterError(f"{source} is not a FITS file, it is empty: name an IRIS level 2 file.")
+
+
+def _next_header(source: Path, stream: BinaryIO) -> fits.Header | None:
+    """Read a header from where the stream stands; None where something else stands there."""
+    begins = b"SIMPLE  =" if stream.tell() == 0 else b"XTENSION="
+    text = b""
+    while len(text) < _LONGEST_HEADER:
+        block = stream.read(_FITS_BLOCK)
+        text += block
+        if not text.startswith(begins):
+            return None
+        if any(block[at : at + 80].rstrip() == b"END" for at in range(0, len(block), 80)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AstropyWarning)
+                return fits.Header.fromstring(text.decode("latin-1"))
+        if len(block) < _FITS_BLOCK:
+            break
+    raise RasterError(f"{source} is truncated or damaged, a header has no end: download it again.")
+
+
+def _data_length(source: Path, header: fits.Header) -> int:
+    """Bytes of data behind a header, by the standard's formula (FITS 4.0, Eq. 2)."""
+    with _damage_reported(source):
+        axes = [int(header[f"NAXIS{axis + 1}"]) for axis in range(int(header["NAXIS"]))]
+        values = int(header.get("PCOUNT", 0)) + (math.prod(axes) if axes else 0)
+        length = abs(int(header["BITPIX"])) // 8 * int(header.get("GCOUNT", 1)) * values
+        if length < 0 or min(axes, default=0) < 0:
+            raise RasterError(
+                f"{source} is damaged, its data have a negative size: download it again."
+            )
+        return length
 
 
 def lazy_image(opened: OpenFits, index: int) -> da.Array:
@@ -153,11 +205,15 @@ def lazy_image(opened: OpenFits, index: int) -> da.Array:
     shape = tuple(int(header[f"NAXIS{axis}"]) for axis in range(header["NAXIS"], 0, -1))
     scaling = float(header.get("BSCALE", 1)), float(header.get("BZERO", 0))
     if isinstance(hdu, fits.CompImageHDU):
-        image: _Image = _TiledImage(opened.readable, shape, *scaling, opened.scratch, index)
+        image: _Image = _TiledImage(
+            opened.source, opened.readable, shape, *scaling, opened.scratch, index
+        )
     else:
         dtype = np.dtype(fits.BITPIX2DTYPE[header["BITPIX"]]).newbyteorder(">")
         offset = int(hdu.fileinfo()["datLoc"])
-        image = _PlainImage(opened.readable, shape, *scaling, opened.scratch, dtype, offset)
+        image = _PlainImage(
+            opened.source, opened.readable, shape, *scaling, opened.scratch, dtype, offset
+        )
     along = max(1, BLOCK_BYTES // max(1, 4 * int(np.prod(shape[1:]))))
     stamp = opened.readable.stat()
     return da.from_array(
@@ -170,6 +226,7 @@ def lazy_image(opened: OpenFits, index: int) -> da.Array:
 
 @dataclass(frozen=True)
 class _Image:
+    source: Path
     path: Path
     shape: tuple[int, ...]
     scale: float
@@ -183,7 +240,8 @@ class _Image:
         return len(self.shape)
 
     def __getitem__(self, index: Any) -> NDArray[np.float32]:
-        stored = self._stored(index)
+        with _damage_reported(self.source):
+            stored = self._stored(index)
         if (self.scale, self.zero) == (1.0, 0.0):
             return np.array(stored, np.float32)
         return (np.asarray(stored, np.float64) * self.scale + self.zero).astype(np.float32)
@@ -207,5 +265,8 @@ class _TiledImage(_Image):
     hdu: int
 
     def _stored(self, index: Any) -> NDArray[Any]:
-        with fits.open(self.path, do_not_scale_image_data=True) as hdus:
+        with (
+            self.path.open("rb") as stream,
+            fits.open(stream, do_not_scale_image_data=True) as hdus,
+        ):
             return np.asarray(hdus[self.hdu].section[index])
