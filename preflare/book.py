@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from preflare.chapters import Chapter, Run, check_parameters, digest, key_of, run, runs
+from preflare.chapters import Chapter, Run, check_parameters, digest, key_of, located, run, runs
 from preflare.errors import BookError
 from preflare.render import Say, render
 
@@ -76,7 +76,7 @@ class Book:
         chapter : str, optional
             Run only this chapter, and those that were never run.
         parameters : dict, optional
-            For that chapter.
+            For that chapter. Files are named from here, or from the checkout's top.
         force : bool
             Run what is up to date again, too.
         say : callable
@@ -100,7 +100,8 @@ class Book:
         with self._alone():
             shared = self._shared_digest()
             for each in chapters:
-                chosen = (parameters or {}) if each.name == chapter else {}
+                given = (parameters or {}) if each.name == chapter else {}
+                chosen = {name: located(value, self.root) for name, value in given.items()}
                 check_parameters(each, chosen)
                 key = key_of(each, chosen, shared, self.root)
                 last = self._last_run(each)

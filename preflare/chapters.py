@@ -133,6 +133,27 @@ def key_of(chapter: Chapter, parameters: dict[str, Any], shared: str, root: Path
     return digest([chapter.source], settings, shared, *files)
 
 
+def located(value: Any, root: Path) -> Any:
+    """Give a file by its whole path where its name means nothing in the folder of the chapters.
+
+    Parameters
+    ----------
+    value : Any
+        A parameter. Only names of files, and lists of them, are changed.
+    root : pathlib.Path
+        The folder that chapters run in.
+
+    Returns
+    -------
+    Any
+    """
+    if isinstance(value, list):
+        return [located(each, root) for each in value]
+    if isinstance(value, str) and not (root / value).exists() and Path(value).is_file():
+        return str(Path(value).resolve())
+    return value
+
+
 def check_parameters(chapter: Chapter, parameters: dict[str, Any]) -> None:
     """Refuse parameters that a chapter does not have, which papermill would set in vain.
 

@@ -118,13 +118,17 @@ def clean_observation(rasters: Sequence[Raster], **settings: Any) -> xr.Dataset:
     ------
     CleaningError
         If there are no rasters, they belong to different observations or differ along the slit,
-        or one cannot be cleaned.
+        two hold the same exposures, or one cannot be cleaned.
     """
     if not rasters:
         raise CleaningError("There are no rasters to clean: name at least one level 2 file.")
     rasters = sorted(rasters, key=lambda raster: raster.time[0])
     first = rasters[0]
-    for raster in rasters:
+    for raster, before in zip(rasters, [None, *rasters], strict=False):
+        if before is not None and raster.time[0] == before.time[0]:
+            raise CleaningError(
+                f"{raster.path} and {before.path} hold the same exposures: give them once."
+            )
         if raster.observation_id != first.observation_id:
             raise CleaningError(
                 f"{raster.path} belongs to observation {raster.observation_id} and {first.path} "

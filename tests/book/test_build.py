@@ -126,6 +126,19 @@ def test_parameters_reach_the_chapter_and_the_record(book):
     assert "answer 42" in page(book)
 
 
+def test_files_given_as_parameters_are_found_from_where_the_user_stands(
+    book, tmp_path, monkeypatch
+):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "my.txt").write_text("mine")
+    changed(book, "factor = 2", "factor = 2\nfiles = []")
+    changed(book, "21 * factor)", "*(open(file).read() for file in files))")
+    monkeypatch.chdir(elsewhere)
+    book.build(chapter="chapter", parameters={"files": ["my.txt"]}, say=quietly)
+    assert "answer mine" in page(book)
+
+
 def test_force_runs_what_is_up_to_date(book):
     book.build(say=quietly)
     said = []

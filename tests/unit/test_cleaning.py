@@ -129,11 +129,15 @@ def test_a_raster_cut_short_is_filled_up_with_missing_steps(write_raster):
 def test_rasters_that_do_not_belong_together_are_refused(write_raster):
     first = pf.read_raster(write_raster(name="first.fits"))
     other_day = pf.read_raster(write_raster(start="2014-03-30T14:09:38", name="other.fits"))
-    longer = pf.read_raster(write_raster(np.tile(mg_profile(), (3, 6, 1)), name="longer.fits"))
+    longer = pf.read_raster(
+        write_raster(np.tile(mg_profile(), (3, 6, 1)), begins=75.0, name="longer.fits")
+    )
     with pytest.raises(CleaningError, match=r"belongs to observation 20140330.*clean each"):
         pf.clean_observation([first, other_day])
     with pytest.raises(CleaningError, match="pixels along the slit"):
         pf.clean_observation([first, longer])
+    with pytest.raises(CleaningError, match="hold the same exposures: give them once"):
+        pf.clean_observation([first, pf.read_raster(first.path)])
     with pytest.raises(CleaningError, match="no rasters"):
         pf.clean_observation([])
 
