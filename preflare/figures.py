@@ -239,7 +239,7 @@ def slit_shadow(
     axes.axvline(expected, color="0.35", lw=0.8, ls=(0, (4, 3)), label="slit, slit-jaw file")
     axes.plot(exposed, brightness.min(), "^", color="C3", clip_on=False, label="slit, raster file")
     axes.set(xlabel="Helioprojective x (arcsec)", ylabel="Median brightness (DN)")
-    axes.legend(fontsize="small", loc="lower right")
+    axes.legend(fontsize="small", loc="center right")
 
 
 def table(rows: pd.DataFrame) -> Styler:

@@ -11,6 +11,7 @@ import tempfile
 import warnings
 import weakref
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -225,7 +226,7 @@ def lazy_image(opened: OpenFits, index: int) -> da.Array:
 
 
 @dataclass(frozen=True)
-class _Image:
+class _Image(ABC):
     source: Path
     path: Path
     shape: tuple[int, ...]
@@ -246,8 +247,9 @@ class _Image:
             return np.array(stored, np.float32)
         return (np.asarray(stored, np.float64) * self.scale + self.zero).astype(np.float32)
 
+    @abstractmethod
     def _stored(self, index: Any) -> NDArray[Any]:
-        raise NotImplementedError
+        """Read part of the image as the file stores it."""
 
 
 @dataclass(frozen=True)
