@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import xarray as xr
 
@@ -53,7 +54,7 @@ def write_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) -
     return path
 
 
-def check_writable(path: Path, *, overwrite: bool) -> None:
+def check_writable(path: Path, *, overwrite: bool, kind: Literal["cube", "file"] = "cube") -> None:
     """Refuse to replace what is there.
 
     Parameters
@@ -61,17 +62,36 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
     path : pathlib.Path
         Where something is to be written.
     overwrite : bool
-        Whether it may be replaced.
+        Whether a thing of the same kind may be replaced. Nothing else ever is: no link, device or
+        pipe, no folder by a file, and no folder by a cube but another cube.
+    kind : {"cube", "file"}
+        What is to be written.
 
     Raises
     ------
     CubeError
-        If it exists and may not be replaced.
+        If something is there that may not be replaced.
     """
-    if path.exists() and not overwrite:
+    if not os.path.lexists(path):
+        return
+    same = _is_store(path) if kind == "cube" else path.is_file()
+    if path.is_symlink() or not same:
+        raise CubeError(
+            f"{path} exists and is no {kind} that could be replaced: name another output."
+        )
+    if not overwrite:
         raise CubeError(
             f"{path} exists: name another output, or allow it to be replaced (--force)."
         )
+
+
+def _is_store(path: Path) -> bool:
+    """Whether a folder holds a Zarr group of arrays and nothing else."""
+    if not (path / "zarr.json").is_file():
+        return False
+    return all(
+        entry.name == "zarr.json" or (entry / "zarr.json").is_file() for entry in path.iterdir()
+    )
 
 
 def _regular(cube: xr.Dataset) -> xr.Dataset:

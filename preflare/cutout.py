@@ -53,10 +53,10 @@ def cutout(
         If the source is no level 2 file, no exposures would be left, or the destination cannot
         be written.
     CubeError
-        If the destination exists and `force` is not set.
+        If the destination exists and `force` is not set, or it is no plain file.
     """
     destination = Path(destination)
-    check_writable(destination, overwrite=force)
+    check_writable(destination, overwrite=force, kind="file")
     with open_fits(source) as opened:
         movie = movie_hdu(opened)
         if movie is None:

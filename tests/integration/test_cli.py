@@ -1,6 +1,7 @@
 """The command line as a new user meets it: good input, and every bad input we could think of."""
 
 import gzip
+import os
 import subprocess
 import sys
 
@@ -171,6 +172,21 @@ def test_a_cutout_over_an_existing_file_needs_force(write_raster, tmp_path):
     assert_one_sentence(done, target, "exists")
     assert target.read_text() == "mine"
     assert preflare("cutout", write_raster(name="b.fits"), target, "--force").returncode == 0
+
+
+def test_force_replaces_no_pipe_and_no_folder_of_the_user(write_raster, tmp_path):
+    source = write_raster()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = preflare("cutout", source, pipe, "--force")
+    assert_one_sentence(done, pipe, "is no file that could be replaced")
+    assert pipe.is_fifo()
+    folder = tmp_path / "20140329_140938_3860258481.zarr"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    done = preflare("clean", source, "--output", tmp_path, "--force")
+    assert_one_sentence(done, folder, "is no cube that could be replaced")
+    assert [entry.name for entry in folder.iterdir()] == ["thesis.tex"]
 
 
 @pytest.mark.parametrize("command", ["cutout", "clean"])

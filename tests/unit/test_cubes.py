@@ -1,8 +1,11 @@
+import os
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import preflare as pf
+from preflare.cubes import check_writable
 from preflare.errors import CubeError
 from tests.conftest import mg_profile
 
@@ -40,6 +43,42 @@ def test_an_existing_cube_is_kept_unless_told_otherwise(cube, tmp_path):
     with pf.open_cube(path) as stored:
         assert stored.sizes["slit"] == 2
     assert [entry.name for entry in tmp_path.glob(".*")] == []
+
+
+def a_folder(path):
+    path.mkdir()
+    (path / "thesis.tex").write_text("years of work")
+
+
+def a_store_with_something_else_in_it(path):
+    a_folder(path)
+    (path / "zarr.json").write_text("{}")
+
+
+def a_link(path):
+    path.symlink_to(path.parent / "elsewhere")
+
+
+@pytest.mark.parametrize("kind", ["cube", "file"])
+@pytest.mark.parametrize(
+    "put",
+    [a_folder, a_store_with_something_else_in_it, a_link, os.mkfifo],
+    ids=lambda f: f.__name__,
+)
+def test_what_preflare_did_not_make_is_never_replaced(put, kind, tmp_path):
+    path = tmp_path / "out"
+    put(path)
+    before = sorted(tmp_path.rglob("*")), path.lstat().st_ino
+    with pytest.raises(CubeError, match=f"is no {kind} that could be replaced"):
+        check_writable(path, overwrite=True, kind=kind)
+    assert (sorted(tmp_path.rglob("*")), path.lstat().st_ino) == before
+
+
+def test_a_file_is_no_cube(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(CubeError, match="is no cube"):
+        check_writable(tmp_path / "notes", overwrite=True)
+    check_writable(tmp_path / "notes", overwrite=True, kind="file")
 
 
 def test_a_write_that_fails_half_way_leaves_the_old_cube_and_nothing_else(
