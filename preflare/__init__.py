@@ -3,6 +3,9 @@
 The package behind an executable book that reproduces Panos, Kleint & Zbinden (2023).
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from preflare.cleaning import clean, clean_observation
 from preflare.cubes import open_cube, write_cube
 from preflare.cutout import cutout
@@ -13,7 +16,21 @@ from preflare.rules import EVERY_RULE, PAPER_RULES, Limits, Rule, accepted, coun
 from preflare.shipped import shipped
 from preflare.spectrum import LINES, grid, velocity
 
+if TYPE_CHECKING:
+    from preflare.quietsun import QuietSun
+    from preflare.study import Study
+
 __version__ = "0.1.0"
+
+_HEAVY = {"QuietSun": "preflare.quietsun", "Study": "preflare.study"}
+"""What needs torch, which takes seconds to import: only when asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HEAVY:
+        return getattr(import_module(_HEAVY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "EVERY_RULE",
@@ -22,9 +39,11 @@ __all__ = [
     "Limits",
     "Observation",
     "PreflareError",
+    "QuietSun",
     "Raster",
     "Rule",
     "SlitJaw",
+    "Study",
     "accepted",
     "clean",
     "clean_observation",

@@ -4,7 +4,7 @@ The steps are those of Panos, Kleint & Zbinden (2023, Sect. 2); the rules are in
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -66,7 +66,7 @@ def clean(
     limits = limits or Limits()
     _check_wavelengths(raster)
     _check_signal(raster, limits)
-    sampling = _Sampling.between(raster.wavelength, spectrum.grid())
+    sampling = spectrum.Sampling.between(raster.wavelength, spectrum.grid())
     order = (slice(None), None) if raster.sit_and_stare else (None, slice(None))
     spectra = raster.intensity[:, :, sampling.window][order]
 
@@ -154,38 +154,11 @@ def clean_observation(rasters: Sequence[Raster], **settings: Any) -> xr.Dataset:
     return joined
 
 
-@dataclass(frozen=True)
-class _Sampling:
-    """Linear interpolation from one wavelength axis to another, prepared once."""
-
-    window: slice
-    left: NDArray[np.intp]
-    """Pixel of the window to the left of each grid point."""
-    weight: NDArray[np.float32]
-    """Share of the pixel to the right."""
-
-    @classmethod
-    def between(cls, pixels: NDArray[np.float64], grid: NDArray[np.float64]) -> "_Sampling":
-        left = np.clip(np.searchsorted(pixels, grid, side="right") - 1, 0, len(pixels) - 2)
-        weight = (grid - pixels[left]) / (pixels[left + 1] - pixels[left])
-        window = slice(int(left[0]), int(left[-1]) + 2)
-        return cls(window, left - window.start, weight.astype(np.float32))
-
-    def __call__(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
-        # This form returns equal neighbours unchanged, so that a plateau stays one.
-        sampled = np.take(spectra, self.left + 1, axis=-1)
-        base = np.take(spectra, self.left, axis=-1)
-        sampled -= base
-        sampled *= self.weight
-        sampled += base
-        return sampled
-
-
 def _clean_block(
     pixels: NDArray[np.float32],
     exposure: NDArray[np.float64],
     *,
-    sampling: _Sampling,
+    sampling: spectrum.Sampling,
     reject: Rule,
     limits: Limits,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 import preflare
+from preflare.cli_twin import simulate, twin
 from preflare.errors import PreflareError
 
 _out = Console(highlight=False, soft_wrap=True)
@@ -39,8 +40,12 @@ class _OneSentence(click.Group):
 def main() -> None:
     """Which wavelengths of Mg II h&k announce a solar flare?
 
-    Cut out and clean IRIS level 2 files, and build the executable book.
+    Cut out and clean IRIS level 2 files, simulate them, and build the executable book.
     """
+
+
+main.add_command(simulate)
+main.add_command(twin)
 
 
 def _exposures(_context: Any, _parameter: Any, text: str | None) -> slice:

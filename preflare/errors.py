@@ -21,6 +21,14 @@ class CubeError(PreflareError):
     """A cube cannot be written or read."""
 
 
+class SimulationError(PreflareError):
+    """A simulation cannot be made as asked, or its result cannot be read."""
+
+
+class StudyError(PreflareError):
+    """A study cannot be set up, or its products cannot be kept."""
+
+
 class BookError(PreflareError):
     """The book cannot be built."""
 

@@ -5,6 +5,8 @@ its 240 points are those of Panos, Kleint & Zbinden (2023, Sect. 2); the line po
 ones that their published analysis marks in every figure.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -33,6 +35,43 @@ def grid() -> NDArray[np.float64]:
     array([2794.14, 2805.72])
     """
     return np.linspace(FIRST, LAST, POINTS)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Linear interpolation from one wavelength axis to another, prepared once.
+
+    Attributes
+    ----------
+    window : slice
+        The pixels that the interpolation needs; it takes spectra cut to them.
+    left : ndarray of int
+        Pixel of the window to the left of each point.
+    weight : ndarray of float32
+        Share of the pixel to the right.
+    """
+
+    window: slice
+    left: NDArray[np.intp]
+    weight: NDArray[np.float32]
+
+    @classmethod
+    def between(cls, pixels: NDArray[np.float64], points: NDArray[np.float64]) -> "Sampling":
+        """Prepare the interpolation from ``pixels`` to ``points``, both increasing, in Å."""
+        left = np.clip(np.searchsorted(pixels, points, side="right") - 1, 0, len(pixels) - 2)
+        weight = (points - pixels[left]) / (pixels[left + 1] - pixels[left])
+        window = slice(int(left[0]), int(left[-1]) + 2)
+        return cls(window, left - window.start, weight.astype(np.float32))
+
+    def __call__(self, spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Interpolate spectra (..., window) to (..., points)."""
+        # This form returns equal neighbours unchanged, so that a plateau stays one.
+        sampled = np.take(spectra, self.left + 1, axis=-1)
+        base = np.take(spectra, self.left, axis=-1)
+        sampled -= base
+        sampled *= self.weight
+        sampled += base
+        return sampled
 
 
 def nearest_point(wavelength: float) -> int:

@@ -1,0 +1,206 @@
+"""Study: the one object that a chapter asks for products, each made once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from preflare.cleaning import clean_observation
+from preflare.cubes import open_cube, write_cube
+from preflare.errors import StudyError
+from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
+from preflare.observations import Observation, observation, read_observations
+from preflare.products import cache_folder, code_key, kept, product_key
+from preflare.quietsun import QuietSun
+from preflare.rules import accepted, count_rules
+from preflare.twin.modes import PROFILES
+from preflare.twin.observing import Settings
+from preflare.twin.simulate import described, simulate
+
+Spectra = NDArray[np.float32]
+
+SIMULATING = ("twin", "spectrum.py", "observations.py", "observations.ecsv")
+CLEANING = ("cleaning.py", "rules.py", "level2.py", "layout.py", "lazyfits.py", "spectrum.py")
+QUIET_MODES = ("AR 1", "AR 5", "AR 9", "AR 15")
+"""Observations whose modes look at the quiet Sun."""
+
+
+class Study:
+    """All products of one source, at one size, from one seed.
+
+    Parameters
+    ----------
+    source : {"twin"}
+        Where the observations come from.
+    profile : {"quick", "paper"}
+        How much of each observation there is.
+    seed : int
+        Every random draw follows from it.
+    cache : path, optional
+        Folder that keeps the products. Default: `$PREFLARE_CACHE`, else the user's cache folder.
+
+    Raises
+    ------
+    StudyError
+        If there is no such source or profile, or the seed is no whole number from 0 on.
+
+    Examples
+    --------
+    >>> Study(profile="quick", seed=1)
+    Study(source='twin', profile='quick', seed=1)
+    """
+
+    def __init__(
+        self,
+        source: Literal["twin"] = "twin",
+        profile: str = "quick",
+        seed: int = 0,
+        cache: str | Path | None = None,
+    ) -> None:
+        if source != "twin":
+            raise StudyError(
+                f"There is no source {source!r} to study yet: choose 'twin', "
+                "or clean your own level 2 files with preflare.clean."
+            )
+        if profile not in PROFILES:
+            raise StudyError(f"There is no profile {profile!r}: choose {' or '.join(PROFILES)}.")
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise StudyError(f"The seed {seed!r} is no whole number from 0 on: give one.")
+        self.source = source
+        self.profile = profile
+        self.seed = seed
+        self.cache = cache_folder(cache)
+
+    def __repr__(self) -> str:
+        return f"Study(source={self.source!r}, profile={self.profile!r}, seed={self.seed})"
+
+    def observations(self) -> tuple[Observation, ...]:
+        """Return the observations: Table A1."""
+        return read_observations()
+
+    def files(self, name: str, progress: Callable[[Path], None] = lambda done: None) -> Path:
+        """Return the folder with an observation's level 2 files, simulated if need be.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"PF 14"``.
+        progress : callable
+            Called with the folder once it is there.
+        """
+        return self._simulated([observation(name)], progress)[0]
+
+    def rasters(self, name: str) -> list[Raster]:
+        """Return an observation's rasters, in order of time."""
+        return [read_raster(file) for file in sorted(self.files(name).glob("*_raster_*.fits"))]
+
+    def slit_jaw(self, name: str) -> SlitJaw:
+        """Return an observation's slit-jaw images."""
+        return read_slitjaw(next(self.files(name).glob("*_SJI_*.fits")))
+
+    def goes(self, name: str) -> Table:
+        """Return the X-ray flux during an observation: columns time (UTC) and flux (W m-2)."""
+        return Table.read(self.files(name) / "goes.ecsv", format="ascii.ecsv")
+
+    def truth(self, name: str) -> xr.Dataset:
+        """Return what is in every spectrum of an observation, index for index with its cube.
+
+        ``kind`` (time, step, slit) uint8, 0 for none, as the attribute ``kinds`` names them;
+        ``share`` float32, of the light that the event replaces; ``difference`` (time, step, slit,
+        wavelength) float32 in DN/s, with events less without; ``normalised_difference`` float32,
+        the same of the profiles normalised each by its maximum.
+        """
+        return xr.open_zarr(self.files(name) / "truth.zarr", consolidated=False)
+
+    def quiet_spectra(self) -> Spectra:
+        """Return the accepted spectra (n, 240) of quiet-Sun observations."""
+        folder = self.cache / f"quiet-{self._key('simulation')}"
+        settings = Settings("quick", self.seed)
+        modes = [observation(name) for name in QUIET_MODES]
+        targets = simulate(modes, folder, settings, quiet=True)
+        spectra = []
+        for target in targets:
+            rasters = [read_raster(file) for file in sorted(target.glob("*_raster_*.fits"))]
+            cube = clean_observation(rasters).load()
+            spectra.append(cube["intensity"].values[accepted(cube)])
+        return np.concatenate(spectra)
+
+    def quiet_sun(self) -> QuietSun:
+        """Return the autoencoder that knows the quiet Sun, trained if need be."""
+        path = self.cache / f"quiet-sun-{self._key('quiet')}.safetensors"
+        kept(path, lambda place: QuietSun.train(self.quiet_spectra(), seed=self.seed).save(place))
+        return QuietSun.load(path)
+
+    def cube(self, name: str) -> xr.Dataset:
+        """Return an observation's cleaned cube, quiet-Sun flags included; made if need be."""
+        return self._cube(observation(name))
+
+    def cubes(self, progress: Callable[[Path], None] = lambda done: None) -> dict[str, xr.Dataset]:
+        """Return every observation's cleaned cube by its name, such as ``"PF 14"``.
+
+        Parameters
+        ----------
+        progress : callable
+            Called with each path as soon as a product is there.
+
+        Returns
+        -------
+        dict of xarray.Dataset
+            As from `preflare.clean`, with the quiet-Sun bit set and ``t_onset`` known for PF.
+        """
+        self._simulated(list(self.observations()), progress)
+        cubes = {}
+        for each in self.observations():
+            cubes[each.name] = self._cube(each)
+            progress(self._cube_path(each))
+        return cubes
+
+    def table(self) -> pd.DataFrame:
+        """Return the number of spectra that each rule finds, one row an observation."""
+        rows = {}
+        for name, cube in self.cubes().items():
+            counts = count_rules(cube)["flagged"].to_dict()
+            spectra = int(cube["flags"].size)
+            rows[name] = {"spectra": spectra, **counts, "kept": int(accepted(cube).sum())}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("observation")
+
+    def _key(self, stage: Literal["simulation", "quiet", "cube"]) -> str:
+        code = [*SIMULATING]
+        if stage != "simulation":
+            code += [*CLEANING, "quietsun.py"]
+        sources = [f"data/{s}" if s.endswith(".ecsv") else s for s in code]
+        return product_key(
+            source=self.source,
+            profile=self.profile if stage != "quiet" else "quick",
+            seed=self.seed,
+            code=code_key(*sources, "data/twin", "data/iris"),
+        )
+
+    def _simulated(
+        self, observations: list[Observation], progress: Callable[[Path], None]
+    ) -> list[Path]:
+        folder = self.cache / f"twin-{self.profile}-{self._key('simulation')}"
+        settings = Settings(self.profile, self.seed)
+        return simulate(observations, folder, settings, progress=progress)
+
+    def _cube_path(self, each: Observation) -> Path:
+        folder = self.cache / f"cubes-{self.profile}-{self._key('cube')}"
+        return folder / f"{each.observation_id}.zarr"
+
+    def _cube(self, each: Observation) -> xr.Dataset:
+        path = self._cube_path(each)
+        if not path.exists():
+            quiet_sun = self.quiet_sun()
+            folder = self.files(each.name)
+            onset = described(folder)["onset"]
+            rasters = self.rasters(each.name)
+            cube = clean_observation(rasters, onset=None if onset is None else str(onset))
+            write_cube(quiet_sun.flag(cube), path)
+        return open_cube(path)

@@ -1,0 +1,178 @@
+"""Simulate observations: several at once, each written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from dask.base import compute
+from dask.delayed import delayed
+from threadpoolctl import threadpool_limits
+
+from preflare.errors import SimulationError, reason
+from preflare.observations import Observation, read_observations
+from preflare.twin.blends import blends
+from preflare.twin.library import WAVELENGTH
+from preflare.twin.modes import mode, profile_named
+from preflare.twin.observing import Observing, Settings
+
+SIMULATION = "simulation.json"
+"""In every observation's folder, and written last: says what was simulated, and how."""
+BYTES_PER_SPECTRUM = 2 * WAVELENGTH.size + 300
+"""Of a file of 16-bit counts, with some room for the truth."""
+
+
+def simulate(
+    observations: Sequence[Observation],
+    folder: Path,
+    settings: Settings,
+    *,
+    force: bool = False,
+    quiet: bool = False,
+    progress: Callable[[Path], None] = lambda finished: None,
+) -> list[Path]:
+    """Simulate observations into a folder each.
+
+    Parameters
+    ----------
+    observations : sequence of Observation
+        Rows of Table A1.
+    folder : Path
+        Takes one folder an observation, named by the observation's id. One that is there already
+        and was simulated under the same settings is left as it is, so that a simulation that was
+        interrupted goes on where it stopped.
+    settings : Settings
+        Profile, seed and noise.
+    force : bool
+        Replace folders that were simulated under other settings.
+    quiet : bool
+        Look at the quiet Sun in the same modes instead of at active regions.
+    progress : callable
+        Called with each folder as soon as it is there.
+
+    Returns
+    -------
+    list of Path
+        The observations' folders. Each holds level 2 raster files, slit-jaw images, the X-ray
+        flux (``goes.ecsv``), the truth (``truth.zarr``) and `SIMULATION`.
+
+    Raises
+    ------
+    SimulationError
+        If the settings make no sense, the disk is too full, the folder cannot be written, or holds
+        something else under an observation's name.
+    """
+    if settings.seed < 0:
+        raise SimulationError(f"The seed {settings.seed} is negative: give 0 or more.")
+    folder = folder.absolute()
+    targets = [folder / observation.observation_id for observation in observations]
+    todo = []
+    for observation, target in zip(observations, targets, strict=True):
+        description = Observing(observation, settings, quiet=quiet).description
+        if _is_there(target, description, force=force):
+            progress(target)
+        else:
+            todo.append((observation, target))
+    _check_room(folder, [observation for observation, _ in todo], settings)
+
+    def make(observation: Observation, target: Path) -> None:
+        _make(Observing(observation, settings, quiet=quiet), target)
+        progress(target)
+
+    if todo:
+        blends()  # once, before threads ask for it together
+    with threadpool_limits(1):
+        compute(*(delayed(make)(*job) for job in todo), scheduler="threads")
+    return targets
+
+
+def chosen(names: Iterable[str]) -> list[Observation]:
+    """Return the observations of some names or ids, in the order of Table A1; all for none."""
+    from preflare.observations import observation
+
+    wanted = {observation(name).name for name in names}
+    return [each for each in read_observations() if not wanted or each.name in wanted]
+
+
+def described(folder: Path) -> dict[str, object]:
+    """Return what a simulated observation's folder says of itself.
+
+    Raises
+    ------
+    SimulationError
+        If it is no such folder.
+    """
+    try:
+        return dict(json.loads((folder / SIMULATION).read_text()))
+    except (OSError, ValueError) as error:
+        raise SimulationError(
+            f"{folder} is no simulated observation ({reason(error)}): "
+            "make one with preflare simulate."
+        ) from error
+
+
+def _is_there(target: Path, description: dict[str, object], *, force: bool) -> bool:
+    if not os.path.lexists(target):
+        return False
+    try:
+        found = described(target)
+    except SimulationError:
+        raise SimulationError(
+            f"{target} exists and is no simulated observation: name another output folder."
+        ) from None
+    if found == description:
+        return True
+    if not force:
+        raise SimulationError(
+            f"{target} was simulated under other settings: "
+            "name another output folder, or allow it to be replaced (--force)."
+        )
+    return False
+
+
+def _check_room(folder: Path, observations: list[Observation], settings: Settings) -> None:
+    profile = profile_named(settings.profile)
+    spectra = sum(mode(observation, profile).spectra for observation in observations)
+    needed = spectra * BYTES_PER_SPECTRUM * (1 if settings.noise else 2)
+    place = folder
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise SimulationError(
+            f"{folder} has {free / 1e9:.1f} GB of free space and the simulation takes about "
+            f"{needed / 1e9:.1f} GB: make room, or name another output folder."
+        )
+
+
+def _make(job: Observing, target: Path) -> None:
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    try:
+        for left_over in target.parent.glob(f".{target.name}.*.unfinished"):
+            if not _is_running(int(left_over.name.split(".")[-2])):
+                shutil.rmtree(left_over, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        job.write(unfinished)
+        if target.exists():
+            shutil.rmtree(target)
+        unfinished.rename(target)
+    except OSError as error:
+        raise SimulationError(
+            f"{target} cannot be written ({reason(error)}): choose another place."
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
