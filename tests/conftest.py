@@ -127,3 +127,9 @@ def real_slit_jaw() -> pf.SlitJaw:
 def site() -> Path:
     """Give the rendered book, built first where it is not up to date."""
     return Book.found().build()
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> pf.Study:
+    """Give the quick study of the twin, with a cache of its own."""
+    return pf.Study(cache=tmp_path_factory.mktemp("cache"))

@@ -58,7 +58,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(slit=40, summing=4, exposures=72, images=3, image_pixels=48),
+    "quick": Profile(slit=40, summing=4, exposures=72, images=2, image_pixels=96),
     "paper": Profile(slit=None, summing=1, exposures=None, images=4, image_pixels=120),
 }
 

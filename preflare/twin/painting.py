@@ -19,6 +19,8 @@ ACTIVE_REGION = {"quiet": 0.55, "active": 0.42, "dense": 0.03}
 QUIET_SUN = {"quiet": 1.0}
 LEAST_LIGHT = 0.05
 """Share of the undisturbed light that an event leaves at any wavelength."""
+BRIGHTEST = 0.4
+"""A precursor adds at most this share of a pixel's light to it: brighter ones fill less of it."""
 PALETTE_SEED = 20230303
 
 
@@ -98,6 +100,8 @@ class Painter:
         difference *= share[changed][:, None].astype(np.float32)
         with np.errstate(divide="ignore", invalid="ignore"):
             most = ((1.0 - LEAST_LIGHT) * ambient / np.maximum(-difference, 0.0)).min(axis=1)
+            brighter = np.maximum(difference.sum(axis=1), 0.0) / ambient.sum(axis=1)
+            most[precursor] = np.minimum(most, BRIGHTEST / brighter)[precursor]
         difference *= np.minimum(most, 1.0)[:, None]
         share[changed] *= np.minimum(most, 1.0)
         return Light(undisturbed, difference, changed, kind, share.astype(np.float32))

@@ -27,7 +27,7 @@ LIFETIME = 420.0
 """s over which brightness, continuum, width and depth change."""
 PERIODS = (170.0, 310.0)
 """s; periods of the oscillation that drives the asymmetry."""
-CHARACTER, QUIET_CHARACTER = 0.6, 0.15
+CHARACTER, QUIET_CHARACTER = 0.45, 0.15
 """Standard deviation, over regions and over pieces of quiet Sun, of each trait's average."""
 GROWING_SHARE = 0.75
 """Share of the PF regions whose events come more and more often."""

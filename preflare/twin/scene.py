@@ -21,9 +21,9 @@ RIBBON = len(KINDS) + 1
 """The truth's number for the flare's ribbons, after those of the precursors."""
 
 
-SPREAD = (1.0, 1.0, 1.0, 1.0, 0.6)
+SPREAD = (0.8, 1.0, 1.0, 1.0, 0.6)
 """How much of the palette's range each trait uses, in the order of `palette.TRAITS`."""
-MEAN = (0.0, 0.0, 0.0, 0.3, -0.2)
+MEAN = (0.35, 0.0, 0.0, 0.3, -0.2)
 """Where in the palette's range each trait lies on average: the blue peak is the higher one more
 often than not, because the layers above it flow down (Leenaarts et al. 2013, ApJ 772, 90)."""
 

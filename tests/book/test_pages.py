@@ -8,7 +8,7 @@ import pytest
 
 from preflare.chapters import Run
 
-NAMES = ["index", "introduction", "data", "status", "references"]
+NAMES = ["index", "introduction", "data", "twin", "status", "references"]
 
 
 class Page(HTMLParser):
@@ -49,10 +49,14 @@ def test_every_figure_has_an_alternative_text_of_its_own(pages):
     assert len(set(texts)) == len(texts)
 
 
-def test_figures_have_captions_that_name_their_source(site):
-    captions = re.findall(r"<figcaption>.*?</figcaption>", (site / "data.html").read_text(), re.S)
-    assert len(captions) == 6
-    assert all("IRIS, real." in re.sub(r"<[^>]*>|\s+", " ", text) for text in captions)
+@pytest.mark.parametrize(("name", "figures"), [("data", 8), ("twin", 3)])
+def test_figures_have_captions_that_name_their_source(site, name, figures):
+    captions = re.findall(
+        r"<figcaption>.*?</figcaption>", (site / f"{name}.html").read_text(), re.S
+    )
+    assert len(captions) == figures
+    plain = [re.sub(r"<[^>]*>|\s+", " ", text) for text in captions]
+    assert all("IRIS, real" in text or "Twin, simulated" in text for text in plain)
 
 
 def test_pages_load_only_files_of_the_site(site, pages):
