@@ -109,10 +109,14 @@ class Scene:
         kind = np.zeros((x.size, y.size), np.uint8)
         strongest = np.zeros((x.size, y.size))
         events = self.events
-        for event in range(len(events)):
-            reach = 1.2 * events.size[event]
-            seen = (np.abs(x - events.x[event]) < reach) & (t >= events.start[event])
-            seen &= t <= events.start[event] + events.duration[event]
+        reach = 1.2 * events.size
+        ends = events.start + events.duration
+        candidates = (events.start <= t.max()) & (ends >= t.min())
+        candidates &= (events.x + reach > x.min()) & (events.x - reach < x.max())
+        candidates &= (events.y + reach > y.min()) & (events.y - reach < y.max())
+        for event in np.flatnonzero(candidates):
+            seen = (np.abs(x - events.x[event]) < reach[event]) & (t >= events.start[event])
+            seen &= t <= ends[event]
             if not seen.any():
                 continue
             share = events.share(event, x[seen], t[seen], y)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 import preflare as pf
 from benchmarks.reference import clean_one
-from preflare.cleaning import _clean_block, _Sampling
+from preflare.cleaning import _clean_block
 from preflare.rules import PAPER_RULES, Limits, Rule
+from preflare.spectrum import Sampling
 from tests.conftest import WAVELENGTH
 
-SAMPLING = _Sampling.between(WAVELENGTH, pf.grid())
+SAMPLING = Sampling.between(WAVELENGTH, pf.grid())
 GRID_PIXEL = np.interp(pf.grid(), WAVELENGTH, np.arange(WAVELENGTH.size))
 """Where each grid point lies among the detector's pixels."""
 
