@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 DURATION = (60.0, 300.0)
 """s."""
 SIZE = (0.8, 6.6)
-"""arcsec; full width at half maximum, drawn evenly in its logarithm."""
+"""arcsec; full width at half maximum."""
 FAINTEST = 0.02
 """An event ends where it replaces a smaller share of the light than this."""
 
@@ -165,7 +165,7 @@ def draw_events(
         kind=rng.choice(len(KINDS), count, p=activity.kinds).astype(np.uint8) + np.uint8(1),
         x=x,
         y=y,
-        size=np.exp(rng.uniform(np.log(SIZE[0]), np.log(SIZE[1]), count)),
+        size=rng.uniform(*SIZE, count),
         start=start,
         duration=rng.uniform(*DURATION, count),
         strength=rng.uniform(*activity.strength, count),

@@ -27,17 +27,21 @@ LIFETIME = 420.0
 """s over which brightness, continuum, width and depth change."""
 PERIODS = (170.0, 310.0)
 """s; periods of the oscillation that drives the asymmetry."""
-CHARACTER, QUIET_CHARACTER = 0.45, 0.15
+CHARACTER, QUIET_CHARACTER = 0.5, 0.15
 """Standard deviation, over regions and over pieces of quiet Sun, of each trait's average."""
 GROWING_SHARE = 0.75
 """Share of the PF regions whose events come more and more often."""
 GROWTH = (480.0, 720.0)
 """s over which their rate grows e-fold."""
-RATE = {"PF": 240.0, "AR": 1.5}
+RATE = {"PF": 700.0, "AR": 2.5}
 """Events a minute: median over regions, at the onset."""
 RATE_SCATTER = 0.5
 """Standard deviation of its natural logarithm."""
 STRENGTH = {"PF": (0.5, 1.0), "AR": (0.1, 0.5)}
+REACH = (8.0, 20.0)
+"""arcsec; standard deviation of the events' distance from the inversion line."""
+EXTENT = (30.0, 60.0)
+"""arcsec; half the length of the inversion line on which events happen."""
 SHEAR = {"PF": 0.3, "AR": 0.0}
 """Mean of the heating along the inversion line, in standard deviations of the palette."""
 SHEAR_SCATTER = 0.6
@@ -88,8 +92,8 @@ def region(observation: Observation, rng: np.random.Generator) -> Scene:
         growth=float(rng.uniform(*GROWTH)) if growing else float("inf"),
         strength=STRENGTH[kind],
         kinds=tuple(float(share) for share in rng.dirichlet(np.ones(len(KINDS)))),
-        reach=float(rng.uniform(2.0, 5.0)),
-        extent=float(rng.uniform(20.0, 35.0)),
+        reach=float(rng.uniform(*REACH)),
+        extent=float(rng.uniform(*EXTENT)),
     )
     flare_class, onset, flare = observation.flare_class, BEFORE_ONSET, None
     if kind == "AR" and rng.random() < C_FLARES:

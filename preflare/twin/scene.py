@@ -114,17 +114,16 @@ class Scene:
         candidates = (events.start <= t.max()) & (ends >= t.min())
         candidates &= (events.x + reach > x.min()) & (events.x - reach < x.max())
         candidates &= (events.y + reach > y.min()) & (events.y - reach < y.max())
-        for event in np.flatnonzero(candidates):
-            seen = (np.abs(x - events.x[event]) < reach[event]) & (t >= events.start[event])
-            seen &= t <= ends[event]
-            if not seen.any():
-                continue
-            share = events.share(event, x[seen], t[seen], y)
-            rows = np.flatnonzero(seen)[:, None]
-            stronger = share > strongest[rows, np.arange(y.size)]
-            row, column = np.nonzero(stronger)
-            strongest[rows[row, 0], column] = share[row, column]
-            kind[rows[row, 0], column] = events.kind[event]
+        first, last = np.searchsorted(y, [events.y - reach, events.y + reach])
+        for event in np.flatnonzero(candidates).tolist():
+            near = np.abs(x - events.x[event]) < reach[event]
+            (rows,) = np.nonzero(near & (t >= events.start[event]) & (t <= ends[event]))
+            columns = slice(first[event], last[event])
+            share = events.share(event, x[rows], t[rows], y[columns])
+            before = strongest[rows, columns]
+            stronger = share > before
+            strongest[rows, columns] = np.where(stronger, share, before)
+            kind[rows, columns] = np.where(stronger, events.kind[event], kind[rows, columns])
         return kind, strongest
 
     def ribbons(self, x: Array, t: Array, y: Array) -> Array:

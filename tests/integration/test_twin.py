@@ -21,7 +21,7 @@ from preflare.twin.observing import Observing, Settings
 from preflare.twin.simulate import chosen, described, simulate
 from tests.integration.test_irispy import read_with_irispy
 
-SOME = ("PF 14", "PF 16", "AR 8")
+SOME = ("PF 14", "PF 18", "AR 8")
 
 
 def cleaned(folder, **settings):
