@@ -21,7 +21,7 @@ from preflare.twin.scene import Scene, Spot
 
 Array = NDArray[np.float64]
 
-LENGTHS = (2.4, 2.4, 1.9, 1.6, 1.5)
+LENGTHS = (3.8, 3.8, 3.6, 2.6, 2.2)
 """arcsec; correlation lengths of the five fields, in the order of `palette.TRAITS`."""
 LIFETIME = 420.0
 """s over which brightness, continuum, width and depth change."""
