@@ -73,7 +73,7 @@ def test_formulas_are_set_by_the_vendored_mathjax(visit):
 def test_figures_are_drawn_not_broken(visit):
     page, _ = visit("data")
     widths = page.evaluate("[...document.querySelectorAll('main img')].map(i => i.naturalWidth)")
-    assert len(widths) == 6
+    assert len(widths) == 8
     assert min(widths) > 500
 
 
