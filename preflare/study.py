@@ -117,7 +117,7 @@ class Study:
         wavelength) float32 in DN/s, with events less without; ``normalised_difference`` float32,
         the same of the profiles normalised each by its maximum.
         """
-        return xr.open_zarr(self.files(name) / "truth.zarr", consolidated=False)
+        return open_cube(self.files(name) / "truth.zarr")
 
     def quiet_spectra(self) -> Spectra:
         """Return the accepted spectra (n, 240) of quiet-Sun observations."""

@@ -8,7 +8,7 @@ from astropy.time import Time, TimeDelta
 from numpy.typing import NDArray
 
 from preflare.observations import Observation
-from preflare.twin.modes import AFTER_ONSET, BEFORE_ONSET
+from preflare.twin.modes import duration
 from preflare.twin.scene import Scene
 
 Array = NDArray[np.float64]
@@ -70,8 +70,7 @@ def goes_curve(observation: Observation, scene: Scene, rng: np.random.Generator)
         observation to 5 min after it; ``meta`` holds the onset and the flare's class, empty
         where there is none.
     """
-    end = BEFORE_ONSET + (AFTER_ONSET if observation.kind == "PF" else 0.0)
-    t = np.arange(-MARGIN, end + MARGIN, SAMPLING)
+    t = np.arange(-MARGIN, duration(observation) + MARGIN, SAMPLING)
     flux = (
         np.exp(rng.uniform(*np.log(BACKGROUND)))
         + COUPLING * neupert(scene.events.heating(t)) / 60.0

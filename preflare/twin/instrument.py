@@ -112,15 +112,33 @@ def _shifted(spectra: Spectra, shift: Spectra) -> Spectra:
     return np.asarray(moved)
 
 
-def blurred(light: NDArray[np.floating], mode: Mode, axis: int = 1) -> Spectra:
+def blurred(light: NDArray[np.floating], mode: Mode) -> Spectra:
     """Return what the point spread along the slit makes of an array (exposures, slit, ...)."""
     pixel = float(mode.y[1] - mode.y[0]) if mode.y.size > 1 else np.inf
     sigma = SLIT_PSF * SIGMA_PER_FWHM / pixel
     if sigma < NARROWEST_PSF:
         return np.asarray(light, np.float32)
     return np.asarray(
-        gaussian_filter1d(light, sigma, axis=axis, mode="nearest", truncate=3.0), np.float32
+        gaussian_filter1d(light, sigma, axis=1, mode="nearest", truncate=3.0), np.float32
     )
+
+
+def spilled(kind: NDArray[np.uint8], touched: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the kind of event (exposures, slit) in each pixel that the point spread reaches.
+
+    A pixel keeps its own; one that only gets a neighbour's light takes the nearest one's kind.
+    """
+    result = np.where(touched, kind, 0).astype(np.uint8)
+    distance = 1
+    while (open_pixels := touched & (result == 0)).any() and distance < kind.shape[1]:
+        for here, there in (
+            (slice(distance, None), slice(None, -distance)),
+            (slice(None, -distance), slice(distance, None)),
+        ):
+            fills = open_pixels[:, here] & (result[:, here] == 0)
+            result[:, here][fills] = kind[:, there][fills]
+        distance += 1
+    return result
 
 
 def exposures(commanded: float, brightest: Array, before: float) -> Array:

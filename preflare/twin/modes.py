@@ -134,8 +134,7 @@ def mode(observation: Observation, profile: Profile) -> Mode:
     cadence = float(observation.cadence.to_value("s"))
     between = cadence / observation.steps
     exposure = max(e for e in EXPOSURES if e <= max(between - OVERHEAD, EXPOSURES[0]))
-    duration = BEFORE_ONSET + (AFTER_ONSET if observation.kind == "PF" else 0.0)
-    rasters = np.arange(int(duration // cadence))
+    rasters = np.arange(int(duration(observation) // cadence))
     if profile.exposures is not None:
         every = int(np.ceil(rasters.size * observation.steps / profile.exposures))
         rasters = rasters[::every]
@@ -156,6 +155,11 @@ def mode(observation: Observation, profile: Profile) -> Mode:
         y=centred(pixels, pixel),
         summing=summing,
     )
+
+
+def duration(observation: Observation) -> float:
+    """Return how long (s) an observation is simulated."""
+    return BEFORE_ONSET + (AFTER_ONSET if observation.kind == "PF" else 0.0)
 
 
 def centred(count: int, spacing: float) -> Array:

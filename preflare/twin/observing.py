@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from preflare import spectrum
 from preflare.observations import Observation
@@ -19,11 +18,10 @@ from preflare.twin.dressing import profiles_at
 from preflare.twin.goes import goes_curve
 from preflare.twin.library import WAVELENGTH
 from preflare.twin.modes import (
-    AFTER_ONSET,
-    BEFORE_ONSET,
     Mode,
     centred,
     cosine,
+    duration,
     mode,
     profile_named,
 )
@@ -35,6 +33,8 @@ from preflare.twin.truth import TruthBlock, TruthFile, differences
 Array = NDArray[np.float64]
 Spectra = NDArray[np.float32]
 
+SIMULATION = "simulation.json"
+"""In every observation's folder, and written last: says what was simulated, and how."""
 SPECTRA_AT_ONCE = 6000
 IMAGE_FIELD = 120.0
 """arcsec across a slit-jaw image."""
@@ -128,7 +128,7 @@ class Observing:
         added = np.zeros_like(calm)
         added[light.changed] = light.difference
         added = instrument.blurred(added, self.mode)
-        touched = added.any(axis=-1)
+        touched = np.asarray(added.any(axis=-1))
         at = np.nonzero(touched)
         times = np.repeat(t, calm.shape[1]).reshape(touched.shape)
         flat = (calm + added).reshape(-1, WAVELENGTH.size)
@@ -140,7 +140,7 @@ class Observing:
         rate += dark[:, None, None]
         without = self.detector.rate(calm[at], times[at]) + dark[at[0], None]
         truth = TruthBlock(
-            kind=np.where(touched, maximum_filter1d(light.kind, 7, axis=1), 0).astype(np.uint8),
+            kind=instrument.spilled(light.kind, touched),
             share=instrument.blurred(light.share, self.mode) * touched,
             difference=np.zeros((*touched.shape, spectrum.POINTS), np.float32),
             normalised=np.zeros((*touched.shape, spectrum.POINTS), np.float32),
@@ -150,8 +150,7 @@ class Observing:
 
     def images(self) -> tuple[Spectra, Array]:
         """Take slit-jaw images: DN (images, y, x), and their times (s)."""
-        end = BEFORE_ONSET + (AFTER_ONSET if self.observation.kind == "PF" else 0.0)
-        times = np.linspace(0.0, end - 60.0, self.profile.images)
+        times = np.linspace(0.0, duration(self.observation) - 60.0, self.profile.images)
         pixels = self.profile.image_pixels
         place = centred(pixels, IMAGE_FIELD / pixels)
         band = (IMAGE_BAND[0] < WAVELENGTH) & (IMAGE_BAND[1] > WAVELENGTH)
@@ -182,7 +181,7 @@ class Observing:
         files.write_images(folder / name, self.observation, images, times, pixel)
         curve = goes_curve(self.observation, self.scene, self._draws[4])
         curve.write(folder / "goes.ecsv", format="ascii.ecsv")
-        (folder / "simulation.json").write_text(json.dumps(self.description, indent=1) + "\n")
+        (folder / SIMULATION).write_text(json.dumps(self.description, indent=1) + "\n")
 
     @property
     def onset(self) -> str | None:

@@ -17,10 +17,8 @@ from preflare.observations import Observation, read_observations
 from preflare.twin.blends import blends
 from preflare.twin.library import WAVELENGTH
 from preflare.twin.modes import mode, profile_named
-from preflare.twin.observing import Observing, Settings
+from preflare.twin.observing import SIMULATION, Observing, Settings
 
-SIMULATION = "simulation.json"
-"""In every observation's folder, and written last: says what was simulated, and how."""
 BYTES_PER_SPECTRUM = 2 * WAVELENGTH.size + 300
 """Of a file of 16-bit counts, with some room for the truth."""
 

@@ -7,6 +7,7 @@ import preflare as pf
 from preflare.twin import regions
 from preflare.twin.events import Activity, Events, Flare, InversionLine, draw_events
 from preflare.twin.fields import Field
+from preflare.twin.instrument import spilled
 from preflare.twin.modes import BEFORE_ONSET, PROFILES, cosine, mode, profile_named
 from preflare.twin.scene import RIBBON
 
@@ -182,3 +183,10 @@ def test_pf_14_is_observed_as_the_real_one_was():
     assert full.exposure == 8.0
     assert full.step == 2.0
     assert full.y.size == pytest.approx(1094, rel=0.05)
+
+
+def test_a_pixel_keeps_its_own_event_and_lends_it_only_to_empty_neighbours():
+    kind = np.array([[0, 0, 1, 6, 0, 0, 0, 0, 2]], np.uint8)
+    touched = np.array([[1, 1, 1, 1, 1, 1, 0, 1, 1]], bool)
+    np.testing.assert_array_equal(spilled(kind, touched), [[1, 1, 1, 6, 6, 6, 0, 2, 2]])
+    np.testing.assert_array_equal(spilled(kind, kind > 0), kind)
