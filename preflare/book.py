@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from preflare.chapters import Chapter, Run, check_parameters, digest, key_of, located, run, runs
+from preflare.chapters import Chapter, Run, check_parameters, key_of, located, run, runs
 from preflare.errors import BookError
+from preflare.products import digest
 from preflare.render import Say, render
 
 

@@ -1,6 +1,5 @@
 """Run one chapter: MyST text to notebook by jupytext, executed by papermill, with a record."""
 
-import hashlib
 import json
 import multiprocessing
 import os
@@ -21,6 +20,7 @@ import jupytext
 import nbformat
 
 from preflare.errors import BookError, reason
+from preflare.products import digest
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?^kernelspec:.*?^---$", re.DOTALL | re.MULTILINE)
 
@@ -77,33 +77,6 @@ def runs(path: Path) -> bool:
     bool
     """
     return _FRONT_MATTER.match(path.read_text(encoding="utf-8")) is not None
-
-
-def digest(paths: list[Path], *extra: str) -> str:
-    """Hash files by name and content, folders with all that is in them.
-
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-        Files and folders.
-    *extra : str
-        More to hash.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal.
-    """
-    total = hashlib.sha256()
-    for text in extra:
-        total.update(f"{len(text)}:{text}".encode())
-    for path in paths:
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in files:
-            if file.is_file() and "__pycache__" not in file.parts:
-                content = hashlib.sha256(file.read_bytes()).hexdigest()
-                total.update(f"{file.relative_to(path.parent)}:{content}\n".encode())
-    return total.hexdigest()
 
 
 def key_of(chapter: Chapter, parameters: dict[str, Any], shared: str, root: Path) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 import platformdirs
 
 from preflare.errors import StudyError, reason
-from preflare.shipped import shipped
 
 ENVIRONMENT = "PREFLARE_CACHE"
 """Environment variable that names the cache."""
@@ -25,26 +24,30 @@ def cache_folder(cache: str | Path | None) -> Path:
     return Path(named).expanduser().absolute()
 
 
-def code_key(*sources: str) -> str:
-    """Hash the code and the data that make a product.
+def digest(paths: list[Path], *extra: str) -> str:
+    """Hash files by name and content, folders with all that is in them.
 
     Parameters
     ----------
-    *sources : str
-        Modules and packages below `preflare/`, such as ``"twin"`` or ``"cleaning.py"``, and data
-        below `data/`, such as ``"data/twin"``.
+    paths : list of Path
+        Files and folders.
+    *extra : str
+        More to hash.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
     """
-    package = Path(__file__).parent
     total = hashlib.sha256()
-    for source in sources:
-        if source.startswith("data/"):
-            place = shipped(source.removeprefix("data/"))
-        else:
-            place = package / source
-        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+    for text in extra:
+        total.update(f"{len(text)}:{text}".encode())
+    for path in paths:
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             if file.is_file() and "__pycache__" not in file.parts:
-                total.update(f"{source}/{file.name}".encode() + file.read_bytes())
+                content = hashlib.sha256(file.read_bytes()).hexdigest()
+                total.update(f"{file.relative_to(path.parent)}:{content}\n".encode())
     return total.hexdigest()
 
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from preflare.chapters import digest
 from preflare.errors import BookError
+from preflare.products import digest
 
 Say = Callable[[str], None]
 

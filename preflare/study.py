@@ -17,17 +17,19 @@ from preflare.cubes import open_cube, write_cube
 from preflare.errors import StudyError
 from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
 from preflare.observations import Observation, observation, read_observations
-from preflare.products import cache_folder, code_key, kept, product_key
+from preflare.products import cache_folder, digest, kept, product_key
 from preflare.quietsun import QuietSun
 from preflare.rules import accepted, count_rules
+from preflare.shipped import shipped
 from preflare.twin.modes import PROFILES
 from preflare.twin.observing import Settings
 from preflare.twin.simulate import described, simulate
 
 Spectra = NDArray[np.float32]
 
-SIMULATING = ("twin", "spectrum.py", "observations.py", "observations.ecsv")
-CLEANING = ("cleaning.py", "rules.py", "level2.py", "layout.py", "lazyfits.py", "spectrum.py")
+READING = ("level2.py", "layout.py", "lazyfits.py", "spectrum.py", "observations.py", "shipped.py")
+SIMULATING = ("twin", *READING)  # which measures blends on real files
+CLEANING = ("cleaning.py", "rules.py", "quietsun.py")
 QUIET_MODES = ("AR 1", "AR 5", "AR 9", "AR 15")
 """Observations whose modes look at the quiet Sun."""
 
@@ -172,15 +174,15 @@ class Study:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("observation")
 
     def _key(self, stage: Literal["simulation", "quiet", "cube"]) -> str:
-        code = [*SIMULATING]
-        if stage != "simulation":
-            code += [*CLEANING, "quietsun.py"]
-        sources = [f"data/{s}" if s.endswith(".ecsv") else s for s in code]
+        package = Path(__file__).parent
+        modules = SIMULATING if stage == "simulation" else (*SIMULATING, *CLEANING)
+        sources = [package / module for module in modules]
+        sources += [shipped(name) for name in ("observations.ecsv", "twin", "iris")]
         return product_key(
             source=self.source,
             profile=self.profile if stage != "quiet" else "quick",
             seed=self.seed,
-            code=code_key(*sources, "data/twin", "data/iris"),
+            code=digest(sources),
         )
 
     def _simulated(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -61,6 +61,10 @@ class Settings:
     seed: int = 0
     noise: bool = True
 
+    def asked(self, observation: Observation, *, quiet: bool) -> dict[str, object]:
+        """Say what an observation under these settings is, before it is made."""
+        return {"observation_id": observation.observation_id, "quiet": quiet, **asdict(self)}
+
 
 @dataclass(frozen=True)
 class Block:
@@ -92,6 +96,7 @@ class Observing:
         self._draws = [np.random.default_rng(seed) for seed in seeds]
         self.observation = observation
         self.settings = settings
+        self.quiet = quiet
         self.profile = profile
         self.mode: Mode = mode(observation, profile)
         self.scene: Scene = (quiet_sun if quiet else partial(region, observation))(self._draws[0])
@@ -195,11 +200,8 @@ class Observing:
     def description(self) -> dict[str, object]:
         """Say what was simulated, and under which settings."""
         return {
+            **self.settings.asked(self.observation, quiet=self.quiet),
             "observation": self.observation.name,
-            "observation_id": self.observation.observation_id,
-            "profile": self.settings.profile,
-            "seed": self.settings.seed,
-            "noise": self.settings.noise,
             "onset": self.onset,
             "flare_class": self.scene.flare_class,
             "mu": round(cosine(self.observation), 4),

@@ -63,14 +63,14 @@ def simulate(
         If the settings make no sense, the disk is too full, the folder cannot be written, or holds
         something else under an observation's name.
     """
+    profile_named(settings.profile)
     if settings.seed < 0:
         raise SimulationError(f"The seed {settings.seed} is negative: give 0 or more.")
     folder = folder.absolute()
     targets = [folder / observation.observation_id for observation in observations]
     todo = []
     for observation, target in zip(observations, targets, strict=True):
-        description = Observing(observation, settings, quiet=quiet).description
-        if _is_there(target, description, force=force):
+        if _is_there(target, settings.asked(observation, quiet=quiet), force=force):
             progress(target)
         else:
             todo.append((observation, target))
@@ -112,7 +112,7 @@ def described(folder: Path) -> dict[str, object]:
         ) from error
 
 
-def _is_there(target: Path, description: dict[str, object], *, force: bool) -> bool:
+def _is_there(target: Path, asked: dict[str, object], *, force: bool) -> bool:
     if not os.path.lexists(target):
         return False
     try:
@@ -121,7 +121,7 @@ def _is_there(target: Path, description: dict[str, object], *, force: bool) -> b
         raise SimulationError(
             f"{target} exists and is no simulated observation: name another output folder."
         ) from None
-    if found == description:
+    if asked.items() <= found.items():
         return True
     if not force:
         raise SimulationError(
