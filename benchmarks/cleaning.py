@@ -27,7 +27,7 @@ ROUNDS = 5
 
 def write_long_raster(path: Path) -> None:
     """Repeat the exposures of the real raster until there are `EXPOSURES`."""
-    with fits.open(next(pf.shipped("iris").glob("*_raster_*.fits"))) as hdus:
+    with fits.open(pf.shipped(pf.SAMPLE_RASTER)) as hdus:
         repeats = np.arange(EXPOSURES) % hdus[1].shape[0]
         window = fits.ImageHDU(hdus[1].data[repeats])
         for key in ("CRVAL*", "CRPIX*", "CDELT*", "CTYPE*", "PC*_*"):

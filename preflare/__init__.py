@@ -13,7 +13,7 @@ from preflare.errors import PreflareError
 from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
 from preflare.observations import Observation, observation, read_observations
 from preflare.rules import EVERY_RULE, PAPER_RULES, Limits, Rule, accepted, count_rules
-from preflare.shipped import shipped
+from preflare.shipped import SAMPLE_RASTER, shipped
 from preflare.spectrum import LINES, grid, velocity
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ __all__ = [
     "EVERY_RULE",
     "LINES",
     "PAPER_RULES",
+    "SAMPLE_RASTER",
     "Limits",
     "Observation",
     "PreflareError",

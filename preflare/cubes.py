@@ -1,12 +1,12 @@
 """Spectral cubes on disk: one Zarr store an observation, written whole or not at all."""
 
 import os
-import shutil
 from pathlib import Path
 from typing import Literal
 
 import xarray as xr
 
+from preflare.atomic import atomically
 from preflare.errors import CubeError, reason
 
 DIMENSIONS = ("time", "step", "slit", "wavelength")
@@ -40,17 +40,8 @@ def write_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) -
     """
     path = Path(path)
     check_writable(path, overwrite=overwrite)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _regular(cube).to_zarr(unfinished, mode="w", consolidated=False)
-        _replace(unfinished, path)
-    except OSError as error:
-        raise CubeError(
-            f"{path} cannot be written: {reason(error)}: choose another place."
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with atomically(path, CubeError) as place:
+        _regular(cube).to_zarr(place, mode="w", consolidated=False)
     return path
 
 
@@ -103,16 +94,6 @@ def _regular(cube: xr.Dataset) -> xr.Dataset:
         len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0] for sizes in cube.chunksizes.values()
     )
     return cube.chunk(blocks) if uneven else cube
-
-
-def _replace(finished: Path, path: Path) -> None:
-    if not path.exists():
-        finished.rename(path)
-        return
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    path.rename(old)
-    finished.rename(path)
-    shutil.rmtree(old)
 
 
 def open_cube(path: str | Path) -> xr.Dataset:

@@ -1,9 +1,7 @@
 """Cut the Mg II window, or some slit-jaw images, out of a level 2 file without loss."""
 
 import hashlib
-import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,9 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from preflare.atomic import atomically
 from preflare.cubes import check_writable
-from preflare.errors import RasterError, reason
+from preflare.errors import RasterError
 from preflare.layout import mg_window, movie_hdu
 from preflare.lazyfits import OpenFits, open_fits
 
@@ -153,20 +152,10 @@ def _companions(opened: OpenFits, exposures: slice, total: int) -> list[Any]:
 
 
 def _write(hdus: fits.HDUList, destination: Path, pixels: NDArray[Any]) -> None:
-    unfinished = destination.with_name(f".{destination.name}.{os.getpid()}.unfinished")
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        hdus.writeto(unfinished, overwrite=True)
-        with fits.open(unfinished, do_not_scale_image_data=True) as written:
+    with atomically(destination, RasterError) as place:
+        hdus.writeto(place)
+        with fits.open(place, do_not_scale_image_data=True) as written:
             if not np.array_equal(written[1].data, pixels, equal_nan=pixels.dtype.kind == "f"):
                 raise RasterError(
                     f"{destination} did not come out equal to its source: check the disk."
                 )
-        unfinished.replace(destination)
-    except OSError as error:
-        raise RasterError(
-            f"{destination} cannot be written: {reason(error)}: choose another place."
-        ) from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from preflare.cleaning import clean
 from preflare.level2 import read_raster
 from preflare.rules import PAPER_RULES, Rule, accepted
-from preflare.shipped import shipped
+from preflare.shapes import shapes
+from preflare.shipped import SAMPLE_RASTER, shipped
 from preflare.spectrum import Sampling, grid
 from preflare.twin.blends import REAL_MU, absorbed
 from preflare.twin.dressing import profiles_at
@@ -28,7 +30,7 @@ def real_spectra() -> Spectra:
 
     The limb rule stays out: on this raster it finds quiet surroundings, which the twin has too.
     """
-    raster = read_raster(next(shipped("iris").glob("*_raster_*.fits")))
+    raster = read_raster(shipped(SAMPLE_RASTER))
     cube = clean(raster, reject=PAPER_RULES & ~Rule.LIMB).load()
     spectra = cube["intensity"].values[accepted(cube)]
     return np.asarray(spectra[np.isfinite(spectra).all(axis=1)])
@@ -63,6 +65,35 @@ def nearest_distance(spectra: Spectra, others: Spectra) -> NDArray[np.float64]:
         distance = squares + (part**2).sum(axis=1, dtype=np.float64) - 2.0 * (spectra @ part.T)
         np.minimum(best, distance.min(axis=1), out=best)
     return np.sqrt(np.maximum(best, 0.0) / spectra.shape[1])
+
+
+def slit_correlation(cube: xr.Dataset, lag: int) -> dict[str, float]:
+    """Return how alike spectra are that are some pixels apart along the slit.
+
+    Parameters
+    ----------
+    cube : xarray.Dataset
+        Loaded, as from `preflare.clean`. Spectra that are not finite are left out.
+    lag : int
+        Pixels along the slit.
+
+    Returns
+    -------
+    dict
+        The autocorrelation of ``asymmetry``, ``fwhm`` and ``continuum`` (`shapes`), each measured
+        from its mean along the slit of its exposure.
+    """
+    exposures = cube["intensity"].values.reshape(-1, *cube["intensity"].shape[-2:])
+    finite = np.isfinite(exposures).all(axis=-1)
+    measured = shapes(exposures[finite])
+    found = {}
+    for trait in ("asymmetry", "fwhm", "continuum"):
+        values = np.full(finite.shape, np.nan)
+        values[finite] = measured[trait]
+        values -= np.nanmean(values, axis=1, keepdims=True)
+        pairs = values[:, lag:] * values[:, :-lag]
+        found[trait] = float(np.nanmean(pairs) / np.nanmean(values**2))
+    return found
 
 
 def explained_variance(spectra: Spectra, others: Spectra, components: int) -> float:

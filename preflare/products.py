@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
 
-from preflare.errors import StudyError, reason
+from preflare.atomic import atomically
+from preflare.errors import StudyError
 
 ENVIRONMENT = "PREFLARE_CACHE"
 """Environment variable that names the cache."""
@@ -73,25 +72,6 @@ def kept(path: Path, make: Callable[[Path], object]) -> Path:
     """
     if path.exists():
         return path
-    with _room_beside(path) as unfinished:
-        make(unfinished)
-        if not path.exists():
-            unfinished.rename(path)
+    with atomically(path, StudyError, replace=False, cure="choose another cache folder") as place:
+        make(place)
     return path
-
-
-@contextmanager
-def _room_beside(path: Path) -> Iterator[Path]:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield unfinished
-    except OSError as error:
-        raise StudyError(
-            f"{path} cannot be written ({reason(error)}): choose another cache folder."
-        ) from error
-    finally:
-        if unfinished.is_dir():
-            shutil.rmtree(unfinished, ignore_errors=True)
-        else:
-            unfinished.unlink(missing_ok=True)

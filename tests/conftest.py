@@ -114,7 +114,7 @@ def _auxiliary(exposures: int, exposure: float, begins: float) -> fits.ImageHDU:
 @pytest.fixture(scope="session")
 def real_raster() -> pf.Raster:
     """Give the real raster that travels with preflare."""
-    return pf.read_raster(next(pf.shipped("iris").glob("*_raster_*.fits")))
+    return pf.read_raster(pf.shipped(pf.SAMPLE_RASTER))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, grey_closing
 
 from preflare.level2 import Raster, read_raster
-from preflare.shipped import shipped
+from preflare.shipped import SAMPLE_RASTER, shipped
 from preflare.twin.dressing import profiles_at
 from preflare.twin.library import WAVELENGTH
 
@@ -69,7 +69,7 @@ def blends() -> tuple[Spectra, float]:
     """
     profiles = profiles_at(REAL_MU)
     quiet = profiles.radiance[profiles.regime == "quiet"]
-    raster = read_raster(next(shipped("iris").glob("*_raster_*.fits")))
+    raster = read_raster(shipped(SAMPLE_RASTER))
     light = np.median(quiet[:, np.abs(WAVELENGTH - 2800.0) < 0.2].mean(axis=1))
     return measure(raster, quiet.mean(axis=0)).astype(np.float32), float(light)
 

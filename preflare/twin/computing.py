@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from preflare.atomic import atomically
 from preflare.errors import SimulationError, reason
 from preflare.twin import transfer
 from preflare.twin.atmospheres import Atmosphere
@@ -47,9 +47,8 @@ def compute_one(atmosphere: Atmosphere, file: Path) -> str | None:
     else:
         radiance, answer = solution.radiance, ""
         iterations, attempt = solution.iterations, solution.attempt
-    unfinished = file.with_name(f".{file.stem}.{os.getpid()}.unfinished.npz")
-    np.savez(unfinished, radiance=radiance.astype(np.float32), effort=[iterations, attempt])
-    unfinished.replace(file)
+    with atomically(file, SimulationError) as place, place.open("wb") as stored:
+        np.savez(stored, radiance=radiance.astype(np.float32), effort=[iterations, attempt])
     return answer or None
 
 

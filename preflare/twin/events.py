@@ -77,6 +77,12 @@ class Events:
     duration: Array
     strength: Array
 
+    @classmethod
+    def none(cls) -> Events:
+        """Return no events at all."""
+        nothing = np.zeros(0)
+        return cls(np.zeros(0, np.uint8), *(nothing,) * 6)
+
     def __len__(self) -> int:
         return len(self.kind)
 

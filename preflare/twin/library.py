@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from preflare.atomic import atomically
 from preflare.errors import SimulationError, reason
 from preflare.shipped import shipped
 from preflare.spectrum import Sampling
@@ -141,11 +140,9 @@ def pack(entries: Sequence[Entry], folder: Path, destination: Path) -> Path:
     logs = np.log(np.array([radiance for _, radiance, _, _ in rows]))
     floor = logs.min(axis=(1, 2), keepdims=True)
     span = np.ptp(logs, axis=(1, 2), keepdims=True)
-    unfinished = destination.with_name(f".{destination.name}.{os.getpid()}.unfinished.npz")
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
+    with atomically(destination, SimulationError) as place, place.open("wb") as file:
         np.savez_compressed(
-            unfinished,
+            file,
             group=np.array([entry.group for entry, *_ in rows]),
             number=np.array([entry.number for entry, *_ in rows], np.int16),
             # The change from pixel to pixel packs better than the values.
@@ -158,14 +155,6 @@ def pack(entries: Sequence[Entry], folder: Path, destination: Path) -> Path:
             attempt=np.array([row[3] for row in rows], np.int8),
             settings=json.dumps(settings() | {"left_out": sorted(lost)}),
         )
-        unfinished.replace(destination)
-    except OSError as error:
-        raise SimulationError(
-            f"{destination} cannot be written ({reason(error)}): choose another place."
-        ) from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
     return destination
 
 

@@ -1,9 +1,9 @@
 """What sets one region from another: the draws that make a scene of a row of Table A1.
 
 The physics that parts the two classes, and the one thing that the twin's difficulty is tuned by:
-before a flare small heating events along the inversion line come more often and stronger, mostly
-more and more so towards the onset, and the plasma along the line is somewhat hotter. Both differ
-so much from region to region that the classes overlap.
+before a flare small heating events on both sides of the inversion line come more often and
+stronger, mostly more and more so towards the onset, and the plasma along the line is somewhat
+hotter. Both differ so much from region to region that the classes overlap.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from preflare.observations import Observation
 from preflare.twin.dressing import KINDS
-from preflare.twin.events import Activity, Flare, InversionLine, draw_events
+from preflare.twin.events import Activity, Events, Flare, InversionLine, draw_events
 from preflare.twin.fields import Field
 from preflare.twin.modes import AFTER_ONSET, BEFORE_ONSET, SLIT_PIXEL
 from preflare.twin.palette import TRAITS
@@ -128,7 +128,6 @@ def region(observation: Observation, rng: np.random.Generator) -> Scene:
 def quiet_sun(rng: np.random.Generator) -> Scene:
     """Draw a piece of the quiet Sun: no region, no spots, no events."""
     line = InversionLine(0.0, (0.0, 0.0), 0.0, 60.0, 0.0)
-    nothing = Activity(0.0, float("inf"), (0.1, 0.2), (1.0, 0.0, 0.0, 0.0, 0.0), 1.0, 1.0)
     return Scene(
         fields=fields(rng),
         line=line,
@@ -137,7 +136,7 @@ def quiet_sun(rng: np.random.Generator) -> Scene:
         contrast=0.0,
         radius=40.0,
         shear=0.0,
-        events=draw_events(nothing, line, 0.0, BEFORE_ONSET, rng),
+        events=Events.none(),
         flare=None,
         flare_class="",
         onset=float("nan"),

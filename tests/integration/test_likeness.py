@@ -11,9 +11,12 @@ from preflare.likeness import (
     nearest_distance,
     on_centroid_grid,
     real_spectra,
+    slit_correlation,
     synthetic_spectra,
 )
 from preflare.shapes import shapes
+from preflare.twin.observing import Settings
+from preflare.twin.simulate import chosen, simulate
 
 # 5, 50 and 95 per cent of the real spectra, from the feasibility study.
 STUDY = {
@@ -68,6 +71,32 @@ def test_the_shapes_overlap_those_of_the_real_spectra(real, synthetic):
         assert ours[name].loc[0.95] > low, name
         assert ours[name].loc[0.05] <= middle <= ours[name].loc[0.95], name
         assert measured[name].loc[0.5] == pytest.approx(middle, rel=0.1, abs=0.02), name
+
+
+def test_the_correlation_is_the_plain_one(real_raster):
+    cube = pf.clean(real_raster).isel(slit=slice(300, 700)).load()
+    lag, products, squares = 5, [], []
+    for row in cube["intensity"].values[0]:
+        values = shapes(row)["continuum"].to_numpy()
+        values = values - values.mean()
+        products += [values[i] * values[i + lag] for i in range(values.size - lag)]
+        squares += list(values**2)
+    plain = np.mean(products) / np.mean(squares)
+    assert slit_correlation(cube, lag)["continuum"] == pytest.approx(plain, rel=1e-6)
+
+
+def test_neighbours_along_the_slit_are_as_alike_as_real_ones(real_raster, tmp_path):
+    real = slit_correlation(pf.clean(real_raster, reject=pf.Rule.MISSING).load(), 8)
+    unbinned = chosen(["PF 7", "AR 7"])
+    found = []
+    for folder in simulate(unbinned, tmp_path, Settings("paper")):
+        rasters = [pf.read_raster(file) for file in sorted(folder.glob("*_raster_*.fits"))]
+        cube = pf.clean_observation(rasters, reject=pf.Rule.MISSING)
+        found.append(slit_correlation(cube.isel(time=slice(None, None, 6)).load(), 8))
+    for trait, study in {"asymmetry": 0.43, "fwhm": 0.61, "continuum": 0.72}.items():
+        ours = np.mean([each[trait] for each in found])
+        assert ours == pytest.approx(study, abs=0.1), trait
+        assert ours == pytest.approx(real[trait], abs=0.15), trait
 
 
 def test_the_grid_is_the_study_s(real):

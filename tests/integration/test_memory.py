@@ -29,7 +29,7 @@ print(json.dumps({"peak": peak, "spectra": int(cube.peak.size)}))
 
 def write_sparse_raster(path: Path, size: int) -> int:
     """Write a sit-and-stare of about `size` bytes of zeros, which take no room on the disk."""
-    with fits.open(next(pf.shipped("iris").glob("*_raster_*.fits"))) as hdus:
+    with fits.open(pf.shipped(pf.SAMPLE_RASTER)) as hdus:
         primary, window = hdus[0].header.copy(), hdus[1].header
         slit, points = window["NAXIS2"], window["NAXIS1"]
         exposures = size // (4 * slit * points)

@@ -232,13 +232,3 @@ def test_a_folder_of_the_user_is_never_replaced(tmp_path):
     with pytest.raises(SimulationError, match="no simulated observation"):
         simulate(chosen(["AR 3"]), tmp_path, Settings(), force=True)
     assert [path.name for path in mine.iterdir()] == ["thesis.tex"]
-
-
-def test_left_overs_of_dead_processes_are_cleared(tmp_path):
-    name = pf.observation("AR 3").observation_id
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    left_over = tmp_path / f".{name}.{dead.pid}.unfinished"
-    left_over.mkdir()
-    simulate(chosen(["AR 3"]), tmp_path, Settings())
-    assert [path.name for path in tmp_path.iterdir()] == [name]
