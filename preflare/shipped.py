@@ -5,7 +5,7 @@ from pathlib import Path
 from preflare.errors import PreflareError
 
 SAMPLE_RASTER = "iris/iris_l2_20140329_140938_3860258481_raster_t000_r00000.fits"
-"""A cut-out of a real level 2 raster: PF 10 of the paper, hours before its flare."""
+"""A cut-out of a real level 2 raster: PF 14 of the paper, hours before its flare."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
