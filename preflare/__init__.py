@@ -14,15 +14,23 @@ from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
 from preflare.observations import Observation, observation, read_observations
 from preflare.rules import EVERY_RULE, PAPER_RULES, Limits, Rule, accepted, count_rules
 from preflare.shipped import SAMPLE_RASTER, shipped
+from preflare.skill import true_skill_statistic
 from preflare.spectrum import LINES, grid, velocity
 
 if TYPE_CHECKING:
+    from preflare.network import ConvNet
     from preflare.quietsun import QuietSun
     from preflare.study import Study
+    from preflare.swarm import Swarm
 
 __version__ = "0.1.0"
 
-_HEAVY = {"QuietSun": "preflare.quietsun", "Study": "preflare.study"}
+_HEAVY = {
+    "ConvNet": "preflare.network",
+    "QuietSun": "preflare.quietsun",
+    "Study": "preflare.study",
+    "Swarm": "preflare.swarm",
+}
 """What needs torch, which takes seconds to import: only when asked for."""
 
 
@@ -37,6 +45,7 @@ __all__ = [
     "LINES",
     "PAPER_RULES",
     "SAMPLE_RASTER",
+    "ConvNet",
     "Limits",
     "Observation",
     "PreflareError",
@@ -45,6 +54,7 @@ __all__ = [
     "Rule",
     "SlitJaw",
     "Study",
+    "Swarm",
     "accepted",
     "clean",
     "clean_observation",
@@ -57,6 +67,7 @@ __all__ = [
     "read_raster",
     "read_slitjaw",
     "shipped",
+    "true_skill_statistic",
     "velocity",
     "write_cube",
 ]

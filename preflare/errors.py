@@ -25,8 +25,20 @@ class SimulationError(PreflareError):
     """A simulation cannot be made as asked, or its result cannot be read."""
 
 
+class SplitError(PreflareError):
+    """Observations or spectra cannot be parted as asked."""
+
+
 class StudyError(PreflareError):
     """A study cannot be set up, or its products cannot be kept."""
+
+
+class NetworkError(PreflareError):
+    """A network cannot be trained on, asked about, or loaded from what was given."""
+
+
+class SkillError(PreflareError):
+    """Scores cannot be computed from what was given."""
 
 
 class BookError(PreflareError):

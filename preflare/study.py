@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,12 +17,17 @@ from numpy.typing import NDArray
 from preflare.cleaning import clean_observation
 from preflare.cubes import open_cube, write_cube
 from preflare.errors import StudyError
+from preflare.labelled import LabelledSpectra
 from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
 from preflare.observations import Observation, observation, read_observations
+from preflare.partitions import Partition, random_partitions
 from preflare.products import cache_folder, digest, kept, product_key
 from preflare.quietsun import QuietSun
 from preflare.rules import accepted, count_rules
 from preflare.shipped import shipped
+from preflare.sizes import SIZES
+from preflare.splits import Split, balanced_split
+from preflare.swarm import Swarm
 from preflare.twin.modes import PROFILES
 from preflare.twin.observing import Settings
 from preflare.twin.simulate import described, simulate
@@ -30,6 +37,8 @@ Spectra = NDArray[np.float32]
 READING = ("level2.py", "layout.py", "lazyfits.py", "spectrum.py", "observations.py", "shipped.py")
 SIMULATING = ("twin", *READING)  # which measures blends on real files
 CLEANING = ("cleaning.py", "rules.py", "quietsun.py")
+LEARNING = ("labelled.py", "partitions.py", "splits.py", "network_inputs.py")
+TRAINING = (*LEARNING, "network.py", "training.py", "swarm.py", "kernels", "weights.py")
 QUIET_MODES = ("AR 1", "AR 5", "AR 9", "AR 15")
 """Observations whose modes look at the quiet Sun."""
 
@@ -78,6 +87,7 @@ class Study:
         self.source = source
         self.profile = profile
         self.seed = seed
+        self.size = SIZES[profile]
         self.cache = cache_folder(cache)
 
     def __repr__(self) -> str:
@@ -173,9 +183,84 @@ class Study:
             rows[name] = {"spectra": spectra, **counts, "kept": int(accepted(cube).sum())}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("observation")
 
-    def _key(self, stage: Literal["simulation", "quiet", "cube"]) -> str:
+    def spectra(self) -> LabelledSpectra:
+        """Return what there is to learn from: accepted spectra, those of PF before the onset."""
+        path = self.cache / f"spectra-{self.profile}-{self._key('training')}.npz"
+        if not path.exists():
+            labelled = LabelledSpectra.drawn(self.cubes(), self.size.spectra, self.seed)
+            kept(path, labelled.save)
+        return LabelledSpectra.load(path)
+
+    def partitions(self) -> tuple[Partition, ...]:
+        """Return the random partitions to choose from, five observations a class to test on."""
+        return random_partitions(self.spectra().classes, self.size.splits, seed=self.seed)
+
+    def split(self, partition: Partition) -> Split:
+        """Return the balanced split of a partition, into the study's spectra."""
+        data = self.spectra()
+        return balanced_split(
+            partition, data.classes, data.observation, self.seed, at_most=self.size.training
+        )
+
+    def train(
+        self,
+        splits: Split | Sequence[Split],
+        members: int | None = None,
+        progress: Callable[[int, int, float], None] = lambda done, total, loss: None,
+    ) -> Swarm:
+        """Train on the study's spectra, once: asked again, the swarm is read back.
+
+        Parameters
+        ----------
+        splits : Split or sequence of Split
+            For all members, or one for each.
+        members : int, optional
+            How many; with a sequence, as many as it has. Default: the study's.
+        progress : callable
+            See `Swarm.train`.
+        """
+        data, wanted = self.spectra(), hashlib.sha256(repr(members).encode())
+        for split in [splits] if isinstance(splits, Split) else splits:
+            for side, places in split.sides.items():
+                wanted.update(side.encode() + places.tobytes())
+        folder = self.cache / f"swarms-{self.profile}-{self._key('training')}"
+        path = folder / f"{wanted.hexdigest()[:16]}.safetensors"
+        if not path.exists():
+            swarm = Swarm.train(
+                data.spectra,
+                data.labels,
+                splits,
+                members=members or (self.size.members if isinstance(splits, Split) else None),
+                epochs=self.size.epochs,
+                seed=self.seed,
+                checkpoint=path.with_suffix(".training"),
+                progress=progress,
+            )
+            kept(path, swarm.save)
+        return Swarm.load(path)
+
+    def chosen(self) -> Partition:
+        """Return the partition whose network has the best skill on its test side.
+
+        As in the paper (Sect. 6); its score is flattered by the choice.
+        """
+        partitions = self.partitions()
+        report = self.train([self.split(each) for each in partitions]).report()
+        return partitions[int(report["test tss"].argmax())]
+
+    def swarm(
+        self, progress: Callable[[int, int, float], None] = lambda done, total, loss: None
+    ) -> Swarm:
+        """Return the swarm: networks trained on the chosen split (Panos et al. 2023, Sect. 7)."""
+        return self.train(self.split(self.chosen()), progress=progress)
+
+    def _key(self, stage: Literal["simulation", "quiet", "cube", "training"]) -> str:
         package = Path(__file__).parent
         modules = SIMULATING if stage == "simulation" else (*SIMULATING, *CLEANING)
+        settings: dict[str, Any] = {}
+        if stage == "training":
+            modules = (*modules, *TRAINING)
+            settings["size"] = asdict(self.size)
         sources = [package / module for module in modules]
         sources += [shipped(name) for name in ("observations.ecsv", "twin", "iris")]
         return product_key(
@@ -183,6 +268,7 @@ class Study:
             profile=self.profile if stage != "quiet" else "quick",
             seed=self.seed,
             code=digest(sources),
+            **settings,
         )
 
     def _simulated(
@@ -197,12 +283,10 @@ class Study:
         return folder / f"{each.observation_id}.zarr"
 
     def _cube(self, each: Observation) -> xr.Dataset:
-        path = self._cube_path(each)
-        if not path.exists():
-            quiet_sun = self.quiet_sun()
-            folder = self.files(each.name)
-            onset = described(folder)["onset"]
+        def make(path: Path) -> None:
+            onset = described(self.files(each.name))["onset"]
             rasters = self.rasters(each.name)
             cube = clean_observation(rasters, onset=None if onset is None else str(onset))
-            write_cube(quiet_sun.flag(cube), path)
-        return open_cube(path)
+            write_cube(self.quiet_sun().flag(cube), path)
+
+        return open_cube(kept(self._cube_path(each), make))

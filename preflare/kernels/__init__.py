@@ -1,0 +1,1 @@
+"""Compiled loops behind `preflare.swarm`: single-threaded, and free of the interpreter's lock."""

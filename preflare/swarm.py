@@ -1,0 +1,425 @@
+"""Swarm: many small networks trained, asked, saved and loaded as one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from dask.base import compute
+from dask.delayed import delayed
+from numpy.typing import ArrayLike, NDArray
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from preflare.errors import NetworkError
+from preflare.kernels import training as kernels
+from preflare.kernels.convnet import WEIGHTS
+from preflare.network import ConvNet
+from preflare.network_inputs import checked_labels, checked_spectra
+from preflare.splits import Split
+from preflare.training import CHECKPOINTS, CURVES, Members, Settings, Sides, train
+from preflare.weights import read_weights, write_weights
+
+Checkpoint = Literal["lowest test loss", "lowest mean loss", "last"]
+
+AT_ONCE = 16_384
+
+
+@dataclass(frozen=True)
+class Swarm:
+    """Networks of the architecture of `preflare.ConvNet`, the members.
+
+    Attributes
+    ----------
+    weights : ndarray of float32, (members, 363)
+        In the order of ``ConvNet().parameters()``.
+    members : Members or None
+        How they came about: learning curves and the weights kept on the way. None for networks
+        that were trained elsewhere.
+    settings : Settings or None
+        How they were trained.
+    """
+
+    weights: NDArray[np.float32]
+    members: Members | None = None
+    settings: Settings | None = None
+
+    @classmethod
+    def train(
+        cls,
+        spectra: ArrayLike,
+        labels: ArrayLike,
+        splits: Split | Sequence[Split] | None = None,
+        *,
+        members: int | None = None,
+        epochs: int = 100,
+        seed: int = 0,
+        batch: int = 64,
+        learning_rate: float = 1e-3,
+        penalty: float = 0.0,
+        patience: int | None = None,
+        checkpoint: str | Path | None = None,
+        backend: Literal["compiled", "torch"] = "compiled",
+        device: str = "cpu",
+        workers: int | None = None,
+        progress: Callable[[int, int, float], None] = lambda done, total, loss: None,
+    ) -> Swarm:
+        """Train a swarm (Panos et al. 2023, sections 3, 6 and 7).
+
+        Each member starts from its own weights and shuffles its spectra in its own way, with the
+        Adam optimiser on the cross-entropy of Eq. 1. The same seed gives the same members, to the
+        bit, whatever the number of workers.
+
+        Parameters
+        ----------
+        spectra : array, (n, 240)
+            Normalised profiles.
+        labels : array, (n,)
+            1 for PF and 0 for AR.
+        splits : Split or sequence of Split, optional
+            Which spectra to train on, and which to test on after every epoch. One split for all
+            members, or one for each. Without any, all spectra are trained on and none tested.
+        members : int, optional
+            How many. Default: as many as splits are given in a sequence, else 50.
+        epochs : int
+            Passes over the training spectra.
+        seed : int
+            Every draw follows from it.
+        batch : int
+            Spectra a step.
+        learning_rate : float
+            Of Adam.
+        penalty : float
+            lambda of Eq. 1. The published code has none.
+        patience : int, optional
+            Abandon a member after so many epochs without a lower test loss. Default: never.
+        checkpoint : path, optional
+            File that stores the training as it goes. If it is there, the training goes on from
+            it, and ends with the same bits as one that was not interrupted. It is removed in the
+            end.
+        backend : {"compiled", "torch"}
+            Compiled loops that share the members out over the cores, or torch for all at once.
+        device : str
+            Where torch computes, such as ``"cuda"``.
+        workers : int, optional
+            Threads of the compiled loops. Default: as many as there are cores.
+        progress : callable
+            Called with the number of epochs done by all members together, their total, and the
+            mean of the members' latest training losses.
+
+        Returns
+        -------
+        Swarm
+            With the weights of the lowest test loss, or the last ones if there was no test.
+
+        Raises
+        ------
+        NetworkError
+            If spectra, labels, splits or settings make no sense, or the checkpoint belongs to
+            another training or cannot be written.
+        """
+        values = checked_spectra(spectra)
+        marks = checked_labels(labels, len(values))
+        settings = Settings(epochs, seed, batch, learning_rate, penalty, patience)
+        sides = _sides(splits, members, marks)
+        _check(settings, sides, marks, backend)
+        identity = _identity(values, marks, sides, settings, backend)
+        store = None if checkpoint is None else Path(checkpoint)
+        begun = Members.new(sides, settings)
+        if store is not None and store.exists():
+            tensors, about = read_weights(store)
+            if about.get("identity") != identity:
+                raise NetworkError(
+                    f"{store} is of a training with other spectra, splits or settings: "
+                    "remove it, or name another checkpoint."
+                )
+            begun = Members(**tensors)
+
+        def after_round(now: Members) -> None:
+            if store is not None:
+                write_weights(store, now.arrays(), {"identity": identity})
+            latest = now.curves[np.arange(len(now)), np.maximum(now.epochs - 1, 0), 0]
+            finite = latest[np.isfinite(latest)]
+            loss = float(finite.mean()) if finite.size else float("nan")
+            progress(int(now.epochs.sum()), len(now) * epochs, loss)
+
+        done = train(
+            begun,
+            values,
+            marks,
+            sides,
+            settings,
+            backend=backend,
+            device=device,
+            workers=workers,
+            after_round=after_round,
+        )
+        if store is not None:
+            store.unlink(missing_ok=True)
+        return cls(done.weights, done, settings).at(
+            "lowest test loss" if done.tested.all() else "last"
+        )
+
+    @classmethod
+    def from_modules(cls, modules: Sequence[torch.nn.Module]) -> Swarm:
+        """Take the weights of torch modules.
+
+        Raises
+        ------
+        NetworkError
+            If there is none, or one is no `preflare.ConvNet`.
+        """
+        if not modules:
+            raise NetworkError("There is no module to make a swarm of: give one ConvNet or more.")
+        for place, module in enumerate(modules):
+            if not isinstance(module, ConvNet):
+                raise NetworkError(
+                    f"Module {place} is a {type(module).__name__}: a swarm is made of ConvNets."
+                )
+        rows = [parameters_to_vector(module.parameters()).detach() for module in modules]
+        return cls(torch.stack(rows).cpu().float().numpy())
+
+    def modules(self) -> list[ConvNet]:
+        """Return each member as a torch module, in evaluation mode."""
+        modules = []
+        for row in self.weights:
+            module = ConvNet()
+            vector_to_parameters(torch.from_numpy(row.copy()), module.parameters())
+            modules.append(module.eval())
+        return modules
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def at(self, checkpoint: Checkpoint) -> Swarm:
+        """Return the swarm as it was at a moment of its training.
+
+        Raises
+        ------
+        NetworkError
+            If that moment was not kept.
+        """
+        trained = self._trained
+        place = _checkpoint(checkpoint)
+        if place < CHECKPOINTS.index("last") and not trained.tested.all():
+            raise NetworkError(
+                f"There is no {checkpoint}, for the swarm was trained without a test: "
+                "ask for 'last', or train it with a split."
+            )
+        return Swarm(trained.kept[:, place].copy(), trained, self.settings)
+
+    def some(self, which: Sequence[int] | NDArray[Any]) -> Swarm:
+        """Return a swarm of some of the members."""
+        chosen = np.asarray(which)
+        kept = None if self.members is None else self.members.some(chosen)
+        return Swarm(self.weights[chosen], kept, self.settings)
+
+    def curves(self) -> pd.DataFrame:
+        """Return the learning curves.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns `preflare.training.CURVES`, index (member, epoch); epochs count from 1. The
+            training loss is a mean over the epoch, the test loss is taken at its end.
+        """
+        curves = self._trained.curves
+        index = pd.MultiIndex.from_product(
+            [range(len(curves)), range(1, curves.shape[1] + 1)], names=["member", "epoch"]
+        )
+        return pd.DataFrame(curves.reshape(len(index), -1), index, list(CURVES))
+
+    def report(self, checkpoint: Checkpoint = "lowest test loss") -> pd.DataFrame:
+        """Say how each member fared.
+
+        Parameters
+        ----------
+        checkpoint : str
+            The moment to look at; without a test, the last one.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a member: ``epoch`` of the checkpoint, from 1; the `preflare.training.CURVES`
+            there; and ``condition``:
+
+            - ``"diverged"``: its weights are no longer finite; where no epoch before that was
+              kept, they are nan, and so are its predictions
+            - ``"dead"``: it calls all spectra by one class, TSS 0
+            - ``"abandoned"``: it was stopped before the last epoch
+            - ``"trained"``: none of these
+        """
+        trained, place = self._trained, _checkpoint(checkpoint)
+        if not trained.tested.all():
+            place = CHECKPOINTS.index("last")
+        epoch = trained.kept_epoch[:, place]
+        rows = trained.curves[np.arange(len(trained)), np.maximum(epoch, 0)]
+        table = pd.DataFrame(rows, columns=list(CURVES)).rename_axis("member")
+        table.insert(0, "epoch", epoch + 1)
+        tss = table["test tss"].where(table["test tss"].notna(), table["train tss"])
+        finite = np.isfinite(trained.weights).all(axis=1)
+        table["condition"] = np.select(
+            [~finite | (epoch < 0), tss == 0, trained.epochs < trained.curves.shape[1]],
+            ["diverged", "dead", "abandoned"],
+            "trained",
+        )
+        return table
+
+    def predict(self, spectra: ArrayLike, *, workers: int | None = None) -> NDArray[np.float32]:
+        """Return each member's probability that spectra are PF.
+
+        Parameters
+        ----------
+        spectra : array, (n, 240)
+            Normalised profiles.
+        workers : int, optional
+            Threads. Default: as many as there are cores.
+
+        Returns
+        -------
+        ndarray of float32, (members, n)
+
+        Raises
+        ------
+        NetworkError
+            If the spectra do not fit.
+        """
+        values = checked_spectra(spectra)
+        logits = np.empty((len(self), len(values)), np.float32)
+        task = delayed(kernels.logits, pure=False, traverse=False)
+        tasks = [
+            task(row, values[start : start + AT_ONCE], out[start : start + AT_ONCE])
+            for start in range(0, len(values), AT_ONCE)
+            for row, out in zip(self.weights, logits, strict=True)
+        ]
+        # Threads, whatever else dask is told to use: they fill the array in place.
+        options: dict[str, Any] = {} if workers is None else {"num_workers": workers}
+        compute(*tasks, scheduler="threads", **options)
+        with np.errstate(over="ignore"):
+            return np.asarray(1.0 / (1.0 + np.exp(-logits)), np.float32)
+
+    def save(self, path: str | Path) -> Path:
+        """Store weights, learning curves and settings in one safetensors file.
+
+        Raises
+        ------
+        NetworkError
+            If it cannot be written.
+        """
+        path = Path(path)
+        tensors: dict[str, NDArray[Any]] = {"weights": self.weights}
+        if self.members is not None:
+            tensors |= {f"training.{k}": v for k, v in self.members.arrays().items()}
+        about = {}
+        if self.settings is not None:
+            about["settings"] = json.dumps(asdict(self.settings))
+        write_weights(path, tensors, about)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Swarm:
+        """Read what `save` stored.
+
+        Raises
+        ------
+        NetworkError
+            If the file cannot be read, is cut short, or holds something else.
+        """
+        tensors, about = read_weights(Path(path))
+        weights = tensors.pop("weights", np.zeros(0))
+        if weights.ndim != 2 or weights.shape[1] != WEIGHTS or weights.dtype != np.float32:
+            raise NetworkError(
+                f"{path} holds weights of shape {weights.shape}: "
+                f"a swarm of ConvNets has (members, {WEIGHTS})."
+            )
+        settings = Settings(**json.loads(about["settings"])) if "settings" in about else None
+        kept = {name.removeprefix("training."): array for name, array in tensors.items()}
+        return cls(weights, Members(**kept) if kept else None, settings)
+
+    @property
+    def _trained(self) -> Members:
+        if self.members is None:
+            raise NetworkError(
+                "The swarm was made of finished networks and knows nothing of their training: "
+                "train one with Swarm.train."
+            )
+        return self.members
+
+
+def _sides(
+    splits: Split | Sequence[Split] | None, members: int | None, labels: NDArray[np.int8]
+) -> list[Sides]:
+    if members is not None and members < 1:
+        raise NetworkError(f"A swarm of {members} members cannot be trained: give 1 or more.")
+    if splits is None or isinstance(splits, Split):
+        everything = np.arange(labels.size), np.zeros(0, np.int64)
+        train, test = everything if splits is None else (splits.train, splits.watched)
+        return [Sides(train, test)] * (members or 50)
+    if not splits:
+        raise NetworkError("There is no split to train on: give one or more, or leave them out.")
+    if members not in (None, len(splits)):
+        raise NetworkError(
+            f"There are {len(splits)} splits for {members} members: "
+            "give one for all, or one for each."
+        )
+    return [Sides(split.train, split.watched) for split in splits]
+
+
+def _check(
+    settings: Settings, sides: Sequence[Sides], labels: NDArray[np.int8], backend: str
+) -> None:
+    for name, value in (("epochs", settings.epochs), ("batch", settings.batch)):
+        if value < 1:
+            raise NetworkError(f"A training with {name} {value} is none: give 1 or more.")
+    if settings.seed < 0:
+        raise NetworkError(f"The seed {settings.seed} is negative: give 0 or more.")
+    if not (settings.rate > 0 and np.isfinite(settings.rate)):
+        raise NetworkError(f"The learning rate {settings.rate} is not positive: try 0.001.")
+    if not (settings.penalty >= 0 and np.isfinite(settings.penalty)):
+        raise NetworkError(f"The penalty {settings.penalty} is negative or no number: give 0.")
+    if settings.patience is not None and settings.patience < 1:
+        raise NetworkError(f"A patience of {settings.patience} epochs is none: give 1 or more.")
+    if backend not in ("compiled", "torch"):
+        raise NetworkError(f"There is no backend {backend!r}: choose 'compiled' or 'torch'.")
+    for side in sides:
+        for name, places in (("train", side.train), ("test", side.test)):
+            if places.size and not 0 <= places.min() <= places.max() < labels.size:
+                raise NetworkError(
+                    f"A split names spectrum {places.max()} to {name} on, of {labels.size}: "
+                    "make it from the same spectra."
+                )
+            pf = labels[places].sum()
+            if name == "train" and not 0 < pf < places.size:
+                raise NetworkError(
+                    f"A split has {pf} PF and {places.size - pf} AR spectra to train on: "
+                    "it needs both classes."
+                )
+
+
+def _identity(
+    spectra: NDArray[np.float32],
+    labels: NDArray[np.int8],
+    sides: Sequence[Sides],
+    settings: Settings,
+    backend: str,
+) -> str:
+    total = hashlib.sha256(json.dumps([asdict(settings), backend]).encode())
+    arrays: list[NDArray[Any]] = [spectra, labels]
+    for side in sides:
+        arrays += [side.train, side.test]
+    for array in arrays:
+        total.update(f"{array.shape}".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
+
+
+def _checkpoint(name: str) -> int:
+    if name not in CHECKPOINTS:
+        raise NetworkError(f"There is no checkpoint {name!r}: choose {', '.join(CHECKPOINTS)}.")
+    return CHECKPOINTS.index(name)
