@@ -15,6 +15,7 @@ from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from torch.nn.functional import cross_entropy
 
 from preflare.labelled import LabelledSpectra
@@ -46,7 +47,9 @@ def logistic_regression(data: LabelledSpectra, split: Split, seed: int) -> Array
 
 def k_means(data: LabelledSpectra, split: Split, seed: int) -> Array:
     """Share of PF among the training spectra of the same cluster (after Woods et al. 2021)."""
-    clusters = KMeans(CLUSTERS, n_init=1, random_state=seed).fit(data.spectra[split.train])
+    clusters = KMeans(CLUSTERS, n_init=1, max_iter=50, random_state=seed).fit(
+        data.spectra[split.train]
+    )
     labels = data.labels[split.train]
     # One spectrum of each class more than there is, so that no cluster is certain.
     pf = 1.0 + np.bincount(clusters.labels_, labels, minlength=CLUSTERS)
@@ -56,7 +59,8 @@ def k_means(data: LabelledSpectra, split: Split, seed: int) -> Array:
 
 def dense_network(data: LabelledSpectra, split: Split, seed: int) -> Array:
     """Train the fully connected network like the ConvNet, but for a fixed number of epochs."""
-    with torch.random.fork_rng(devices=[]):
+    # So small a network is faster on one core than on several.
+    with torch.random.fork_rng(devices=[]), threadpool_limits(1):
         torch.manual_seed(seed)
         network = DenseNet()
         optimizer = torch.optim.Adam(network.parameters(), RATE, fused=True)

@@ -8,17 +8,13 @@ from typing import Any
 import click
 import yaml
 from dask.callbacks import Callback
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import preflare
+from preflare.cli_terminal import PATH, err, out, progress_bar
+from preflare.cli_train import train
 from preflare.cli_twin import simulate, twin
 from preflare.errors import PreflareError
-
-_out = Console(highlight=False, soft_wrap=True)
-_PATH: Any = click.Path(path_type=Path)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class _OneSentence(click.Group):
@@ -28,10 +24,10 @@ class _OneSentence(click.Group):
         try:
             return super().invoke(ctx)
         except PreflareError as error:
-            _err.print(f"preflare: {error}", markup=False)
+            err.print(f"preflare: {error}", markup=False)
             sys.exit(1)
         except KeyboardInterrupt:
-            _err.print("preflare: interrupted; nothing half-written was left behind.")
+            err.print("preflare: interrupted; nothing half-written was left behind.")
             sys.exit(130)
 
 
@@ -40,12 +36,14 @@ class _OneSentence(click.Group):
 def main() -> None:
     """Which wavelengths of Mg II h&k announce a solar flare?
 
-    Cut out and clean IRIS level 2 files, simulate them, and build the executable book.
+    Cut out and clean IRIS level 2 files, simulate them, train networks on them, and build the
+    executable book.
     """
 
 
 main.add_command(simulate)
 main.add_command(twin)
+main.add_command(train)
 
 
 def _exposures(_context: Any, _parameter: Any, text: str | None) -> slice:
@@ -63,8 +61,8 @@ def _exposures(_context: Any, _parameter: Any, text: str | None) -> slice:
 
 
 @main.command()
-@click.argument("sources", nargs=-1, required=True, metavar="IN...", type=_PATH)
-@click.argument("output", metavar="OUT", type=_PATH)
+@click.argument("sources", nargs=-1, required=True, metavar="IN...", type=PATH)
+@click.argument("output", metavar="OUT", type=PATH)
 @click.option(
     "--exposures",
     callback=_exposures,
@@ -86,12 +84,12 @@ def cutout(sources: tuple[Path, ...], output: Path, exposures: slice, force: boo
         destination = output / name if into_folder else output
         preflare.cutout(source, destination, exposures=exposures, force=force)
         size = destination.stat().st_size / 1e6
-        _out.print(f"{destination}  {size:.1f} MB", markup=False)
+        out.print(f"{destination}  {size:.1f} MB", markup=False)
 
 
 @main.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=_PATH)
-@click.option("--output", required=True, type=_PATH, help="Folder for the cubes.")
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", type=PATH)
+@click.option("--output", required=True, type=PATH, help="Folder for the cubes.")
 @click.option(
     "--reject",
     multiple=True,
@@ -140,8 +138,8 @@ def _print_counts(path: Path) -> None:
     for rule, row in preflare.count_rules(cube).iterrows():
         flagged, alone = f"{row['flagged']:,}", f"{row['alone']:,}"
         table.add_row(str(rule), flagged, alone, "yes" if row["rejects"] else "no")
-    _out.print(table)
-    _out.print(f"{path}: {kept.sum():,} of {kept.size:,} spectra kept", markup=False)
+    out.print(table)
+    out.print(f"{path}: {kept.sum():,} of {kept.size:,} spectra kept", markup=False)
 
 
 class _ProgressBar(Callback):
@@ -149,15 +147,7 @@ class _ProgressBar(Callback):
 
     def __init__(self, label: str) -> None:
         super().__init__()
-        self._bar = Progress(
-            TextColumn(label),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=_err,
-            transient=True,
-            disable=not _err.is_terminal,
-        )
+        self._bar = progress_bar()
         self._task = self._bar.add_task(label)
 
     def _start_state(self, _graph: Any, state: dict[str, Any]) -> None:
@@ -198,7 +188,7 @@ def _parameters(_context: Any, _parameter: Any, pairs: tuple[str, ...]) -> dict[
     help="Set a parameter of the chapter; needs --chapter. Repeat for more.",
 )
 @click.option("--force", is_flag=True, help="Run chapters again that are up to date.")
-@click.option("--output", type=_PATH, help="Folder to build in. Default: _build.")
+@click.option("--output", type=PATH, help="Folder to build in. Default: _build.")
 def book(chapter: str | None, parameters: dict[str, Any], force: bool, output: Path | None) -> None:
     """Run the chapters that changed and render the book.
 
@@ -210,13 +200,13 @@ def book(chapter: str | None, parameters: dict[str, Any], force: bool, output: P
     if parameters and chapter is None:
         raise click.UsageError("-p sets a parameter of one chapter: name it with --chapter.")
     site = Book.found(output).build(
-        chapter=chapter, parameters=parameters, force=force, say=_err.print
+        chapter=chapter, parameters=parameters, force=force, say=err.print
     )
-    _out.print(str(site / "index.html"), markup=False)
+    out.print(str(site / "index.html"), markup=False)
 
 
 @main.command()
-@click.option("--output", type=_PATH, help="Folder of the build. Default: _build.")
+@click.option("--output", type=PATH, help="Folder of the build. Default: _build.")
 def status(output: Path | None) -> None:
     """Show when each chapter last ran, how it went, and whether it is up to date."""
     from preflare.book import Book
@@ -224,4 +214,4 @@ def status(output: Path | None) -> None:
     table = Table("chapter", "state", "run", "time", "peak memory", box=None, header_style="bold")
     for row in Book.found(output).status():
         table.add_row(row.chapter, row.state, row.when, row.seconds, row.memory)
-    _out.print(table)
+    out.print(table)

@@ -1,32 +1,16 @@
 """The commands of the twin: simulate observations, and recompute what they are made of."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-_PATH: Any = click.Path(path_type=Path)
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def counting(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error, where that is a terminal, that is told how much is done."""
-    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.update(task, completed=done)
+from preflare.cli_terminal import PATH, counting, err, out
 
 
 @click.command()
 @click.argument("observations", nargs=-1, metavar="[OBSERVATION]...")
-@click.option("--output", required=True, type=_PATH, help="Folder for the observations.")
+@click.option("--output", required=True, type=PATH, help="Folder for the observations.")
 @click.option("--profile", default="quick", help="quick or paper.  [default: quick]")
 @click.option("--seed", default=0, type=int, help="Every draw follows from it.  [default: 0]")
 @click.option("--no-noise", is_flag=True, help="Leave out noise, gaps, clipping and rounding.")
@@ -60,7 +44,7 @@ def simulate(
         folders = simulate(rows, output, settings, force=force, progress=progress)
     for row, folder in zip(rows, folders, strict=True):
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-        _out.print(f"{row.name:6} {folder}  {size:.1f} MB", markup=False)
+        out.print(f"{row.name:6} {folder}  {size:.1f} MB", markup=False)
 
 
 @click.group()
@@ -70,9 +54,9 @@ def twin() -> None:
 
 @twin.command()
 @click.option(
-    "--work", required=True, type=_PATH, help="Folder for the spectra as they are computed."
+    "--work", required=True, type=PATH, help="Folder for the spectra as they are computed."
 )
-@click.option("--output", required=True, type=_PATH, help="The library file to write (.npz).")
+@click.option("--output", required=True, type=PATH, help="The library file to write (.npz).")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: the cores]")
 @click.option("--force", is_flag=True, help="Replace a library that exists.")
 def library(work: Path, output: Path, workers: int | None, force: bool) -> None:
@@ -91,6 +75,6 @@ def library(work: Path, output: Path, workers: int | None, force: bool) -> None:
     with counting("computing spectra", len(entries)) as tell:
         failures = compute(entries, work, workers or os.cpu_count() or 1, tell)
     for name, why in failures.items():
-        _err.print(f"{name} is left out: {why}", markup=False)
+        err.print(f"{name} is left out: {why}", markup=False)
     pack(entries, work, output)
-    _out.print(f"{output}  {output.stat().st_size / 1e6:.1f} MB", markup=False)
+    out.print(f"{output}  {output.stat().st_size / 1e6:.1f} MB", markup=False)

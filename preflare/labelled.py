@@ -51,6 +51,8 @@ class LabelledSpectra:
     ) -> LabelledSpectra:
         """Draw accepted spectra from cubes; of PF observations, those before the onset.
 
+        A PF observation is one whose onset is known.
+
         Parameters
         ----------
         cubes : mapping of str to Dataset
@@ -93,16 +95,14 @@ class LabelledSpectra:
     @property
     def classes(self) -> dict[str, int]:
         """Class of each observation that there are spectra of: 1 for PF and 0 for AR."""
-        return {
-            name: int(name.startswith("PF"))
-            for name in self.observation.categories[np.unique(self.observation.codes)]
-        }
+        codes, first = np.unique(self.observation.codes, return_index=True)
+        names = self.observation.categories[codes]
+        return dict(zip(names, self.labels[first].tolist(), strict=True))
 
     @property
     def labels(self) -> NDArray[np.int8]:
         """Class of each spectrum, (n,): 1 for PF and 0 for AR."""
-        pf = self.observation.categories.str.startswith("PF")
-        return np.asarray(pf[self.observation.codes], np.int8)
+        return np.asarray(np.isfinite(self.t_onset), np.int8)
 
     def save(self, path: Path) -> None:
         """Store everything in one npz file."""

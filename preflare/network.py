@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
+import numpy as np
 from torch import Tensor, nn
 
 from preflare.errors import NetworkError
@@ -69,6 +71,58 @@ class DenseNet(nn.Module):
     def forward(self, spectra: Tensor) -> Tensor:
         """Return logits (n, 2), AR and PF, of normalised spectra (n, 240) or (n, 1, 240)."""
         return self.layers(_one_channel(spectra))
+
+
+def layer_shapes(network: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
+    """Say what each layer does and which shape it puts out, the input first.
+
+    Layers that leave the shape as it is, such as ReLU, are left out.
+    """
+    shapes: list[tuple[str, tuple[int, ...]]] = [("input", (POINTS,))]
+
+    def note(layer: nn.Module, _: object, out: Tensor) -> None:
+        shape = tuple(out.shape[1:])
+        if shape not in (shapes[-1][1], (1, *shapes[-1][1])):
+            shapes.append((_LAYERS[type(layer)], shape))
+
+    leaves = [layer for layer in network.modules() if type(layer) in _LAYERS]
+    hooks = [layer.register_forward_hook(note) for layer in leaves]
+    network(next(network.parameters()).new_zeros(1, POINTS))
+    for hook in hooks:
+        hook.remove()
+    return shapes
+
+
+_LAYERS: dict[type[nn.Module], str] = {
+    nn.Conv1d: "convolution",
+    nn.MaxPool1d: "pooling",
+    nn.Flatten: "flatten",
+    nn.Linear: "dense",
+}
+
+
+def receptive_field(layers: Iterable[nn.Module]) -> tuple[int, int, float]:
+    """Return what of the spectrum the units after some layers see.
+
+    Returns
+    -------
+    width, stride, centre : int, int, float
+        How many points one unit sees, how many points the next one is on, and the middle of what
+        the first one sees, as a place on the grid.
+
+    Examples
+    --------
+    >>> receptive_field(ConvNet().features)
+    (47, 9, 23.0)
+    """
+    width, stride, centre = 1, 1, 0.0
+    for layer in layers:
+        if isinstance(layer, nn.Conv1d | nn.MaxPool1d):
+            kernel, step = (int(np.ravel(size)[0]) for size in (layer.kernel_size, layer.stride))
+            width += (kernel - 1) * stride
+            centre += 0.5 * (kernel - 1) * stride
+            stride *= step
+    return width, stride, centre
 
 
 def _one_channel(spectra: Tensor) -> Tensor:

@@ -206,6 +206,7 @@ class Study:
         self,
         splits: Split | Sequence[Split],
         members: int | None = None,
+        penalty: float = 0.0,
         progress: Callable[[int, int, float], None] = lambda done, total, loss: None,
     ) -> Swarm:
         """Train on the study's spectra, once: asked again, the swarm is read back.
@@ -216,10 +217,10 @@ class Study:
             For all members, or one for each.
         members : int, optional
             How many; with a sequence, as many as it has. Default: the study's.
-        progress : callable
+        penalty, progress
             See `Swarm.train`.
         """
-        data, wanted = self.spectra(), hashlib.sha256(repr(members).encode())
+        data, wanted = self.spectra(), hashlib.sha256(repr((members, penalty)).encode())
         for split in [splits] if isinstance(splits, Split) else splits:
             for side, places in split.sides.items():
                 wanted.update(side.encode() + places.tobytes())
@@ -233,6 +234,7 @@ class Study:
                 members=members or (self.size.members if isinstance(splits, Split) else None),
                 epochs=self.size.epochs,
                 seed=self.seed,
+                penalty=penalty,
                 checkpoint=path.with_suffix(".training"),
                 progress=progress,
             )

@@ -16,6 +16,8 @@ from preflare.kernels.convnet import (
 
 DECAY_1, DECAY_2, EPSILON = 0.9, 0.999, 1e-8
 """Of Adam, as torch has them (Kingma & Ba 2015, arXiv:1412.6980)."""
+NOTHING = 1e-30
+"""What is smaller becomes zero: far below what a weight of 0.01 could notice."""
 
 
 @compiled
@@ -72,10 +74,15 @@ def adam(weights, total, mean, square, step, rate):
     length = kind(rate / (1.0 - DECAY_1**step))
     root = kind(np.sqrt(1.0 - DECAY_2**step))
     epsilon = kind(EPSILON)
+    tiny = kind(NOTHING)
     for i in range(WEIGHTS):
         mean[i] += (one - d1) * (total[i] - mean[i])
         square[i] = d2 * square[i] + (one - d2) * total[i] * total[i]
         weights[i] -= length * mean[i] / (np.sqrt(square[i]) / root + epsilon)
+        # What fades away, in dead neurons, would end in subnormal numbers, which are slow.
+        mean[i] = kind(0) if abs(mean[i]) < tiny else mean[i]
+        square[i] = kind(0) if square[i] < tiny else square[i]
+        weights[i] = kind(0) if abs(weights[i]) < tiny else weights[i]
 
 
 @compiled

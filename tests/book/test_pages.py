@@ -8,7 +8,11 @@ import pytest
 
 from preflare.chapters import Run
 
-NAMES = ["index", "introduction", "data", "twin", "status", "references"]
+NAMES = [
+    *("index", "introduction", "data", "twin", "convnet", "splitting", "swarm"),
+    *("status", "references"),
+]
+FIGURES = {"data": 8, "twin": 3, "convnet": 5, "splitting": 5, "swarm": 2}
 
 
 class Page(HTMLParser):
@@ -49,7 +53,7 @@ def test_every_figure_has_an_alternative_text_of_its_own(pages):
     assert len(set(texts)) == len(texts)
 
 
-@pytest.mark.parametrize(("name", "figures"), [("data", 8), ("twin", 3)])
+@pytest.mark.parametrize(("name", "figures"), FIGURES.items())
 def test_figures_have_captions_that_name_their_source(site, name, figures):
     captions = re.findall(
         r"<figcaption>.*?</figcaption>", (site / f"{name}.html").read_text(), re.S

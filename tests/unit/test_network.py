@@ -5,7 +5,7 @@ import torch
 
 import preflare as pf
 from preflare.errors import NetworkError
-from preflare.network import DenseNet
+from preflare.network import DenseNet, layer_shapes, receptive_field
 
 
 def test_layers_have_the_shapes_of_figure_3():
@@ -17,6 +17,29 @@ def test_layers_have_the_shapes_of_figure_3():
         shape for shape, before in zip(shapes, [None, *shapes], strict=False) if shape != before
     ]
     assert changes == [(2, 74), (4, 22), (4, 11), (44,), (5,), (2,)]
+
+
+def test_shapes_are_told():
+    shapes = [shape for _, shape in layer_shapes(pf.ConvNet())]
+    assert shapes == [(240,), (2, 74), (4, 22), (4, 11), (44,), (5,), (2,)]
+    assert layer_shapes(DenseNet((7,))) == [("input", (240,)), ("dense", (7,)), ("dense", (2,))]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_units_see_what_they_are_said_to_see(depth):
+    """Move one point of the input and see which units notice."""
+    convolutions = [each for each in pf.ConvNet().features if isinstance(each, torch.nn.Conv1d)]
+    layers = torch.nn.Sequential(*convolutions, torch.nn.MaxPool1d(2)).double()[:depth]
+    width, stride, centre = receptive_field(layers)
+    for unit in (0, 3):
+        seen = []
+        for _ in range(40):  # a pooling passes only what happens to be the larger one
+            at = torch.rand(1, 1, 240, dtype=torch.double, requires_grad=True)
+            layers(at)[0, :, unit].sum().backward()
+            seen.append(at.grad[0, 0] != 0)
+        points = torch.stack(seen).any(dim=0).nonzero().ravel()
+        assert points.max() - points.min() + 1 == width
+        assert (points.max() + points.min()) / 2 == centre + stride * unit
 
 
 def test_it_has_363_weights():
