@@ -86,6 +86,7 @@ BASELINES: dict[str, Baseline] = {
 
 
 def _logistic(features: NDArray[np.floating], data: LabelledSpectra, split: Split) -> Array:
+    features = features.astype(np.float64)  # in single precision many a probability is exactly 1
     model = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
     model.fit(features[split.train], data.labels[split.train])
     return np.asarray(model.predict_proba(features[split.test])[:, 1])

@@ -12,13 +12,17 @@ from preflare.errors import PreflareError
 @click.argument("cubes", nargs=-1, metavar="[CUBES]...", type=PATH)
 @click.option("--output", required=True, type=PATH, help="File for the swarm (.safetensors).")
 @click.option("--profile", default="quick", help="Of the twin: quick or paper.  [default: quick]")
-@click.option("--members", default=50, type=int, help="Networks.  [default: 50]")
-@click.option("--epochs", default=100, type=int, help="Passes over the spectra.  [default: 100]")
-@click.option("--seed", default=0, type=int, help="Every draw follows from it.  [default: 0]")
+@click.option("--members", default=50, type=click.IntRange(1), help="Networks.  [default: 50]")
+@click.option(
+    "--epochs", default=100, type=click.IntRange(1), help="Passes over the spectra.  [default: 100]"
+)
+@click.option(
+    "--seed", default=0, type=click.IntRange(0), help="Every draw follows from it.  [default: 0]"
+)
 @click.option(
     "--test",
     default=5,
-    type=int,
+    type=click.IntRange(1),
     help="Observations of each class to test on.  [default: 5]",
 )
 @click.option("--force", is_flag=True, help="Replace a swarm that exists.")

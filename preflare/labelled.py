@@ -143,29 +143,49 @@ def metadata(cube: xr.Dataset) -> dict[str, float]:
     Parameters
     ----------
     cube : xarray.Dataset
-        As from `preflare.clean`. Of PF observations, what comes after the onset is left out.
+        As from `preflare.clean`. Exposures from the onset on are left out.
 
     Returns
     -------
     dict
-        ``exposure`` (s, median), ``cadence`` (s from one raster to the next, median), ``noise``
-        (relative, of the mean peak, as photon counts have it), ``missing`` (share of the spectra,
-        plus one in a thousand, so that its logarithm exists) and ``peak`` (DN/s, mean).
+        ``exposure`` (s, median), ``cadence`` (s from one raster to the next, median; of a single
+        raster, how long it took), ``noise`` (relative, of the mean peak, as photon counts have
+        it), ``missing`` (share of the spectra, plus one in a thousand, so that its logarithm
+        exists) and ``peak`` (DN/s, mean where it is known); nan where there is nothing to tell.
     """
-    before = cube.isel(time=~(cube["t_onset"] >= 0).any("step").values)
-    missing = (before["flags"].values & Rule.MISSING) > 0
-    exposure = float(np.nanmedian(before["exposure"].values))
-    peak = float(np.nanmean(before["peak"].values[~missing]))
-    starts = before["start"].values[:, 0]
-    between = np.diff(starts[~np.isnat(starts)]) / np.timedelta64(1, "s")
+    # Steps that a raster cut short lacks have no time: they are as late as the one before.
+    before = ~np.logical_or.accumulate(cube["t_onset"].values >= 0, axis=1)
+    flags, peaks = cube["flags"].values[before], cube["peak"].values[before]
+    missing = (flags & Rule.MISSING) > 0
+    peak = _mean(peaks[~missing & np.isfinite(peaks) & (peaks > 0)])
+    exposures = cube["exposure"].values[before]
+    exposure = _median(exposures[exposures > 0])
     values = (
         exposure,
-        float(np.median(between)) if between.size else exposure,
+        _cadence(cube["start"].values, before, exposure),
         (peak * exposure) ** -0.5,
-        float(missing.mean()) + 1e-3,
+        _mean(missing) + 1e-3,
         peak,
     )
     return dict(zip(METADATA, values, strict=True))
+
+
+def _cadence(starts: NDArray[np.datetime64], before: NDArray[np.bool_], exposure: float) -> float:
+    rasters = starts[before[:, 0], 0]
+    if rasters.size > 1:
+        return _median(np.diff(rasters) / np.timedelta64(1, "s"))
+    exposures = starts[before & ~np.isnat(starts)]
+    if not exposures.size:
+        return np.nan
+    return float((exposures[-1] - exposures[0]) / np.timedelta64(1, "s")) + exposure
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if values.size else np.nan
+
+
+def _median(values: NDArray[Any]) -> float:
+    return float(np.median(values)) if values.size else np.nan
 
 
 def _picked(intensity: xr.DataArray, place: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -86,7 +86,7 @@ def random_partitions(
     """
     check_classes(labels, labels, groups)
     units = _units(labels, groups)
-    rngs = (np.random.default_rng([seed, number]) for number in range(count))
+    rngs = (generator(seed, number) for number in range(count))
     draws = (_draw(units, labels, test, rng) for rng in rngs)
     return tuple(Partition(*_parted(labels, drawn)) for drawn in draws)
 
@@ -123,7 +123,7 @@ def folds(
             f"{len(units)} observations or groups cannot make {parts} folds: "
             "give k from 2 to their number, or None to test one at a time."
         )
-    tested = _spread(units, labels, parts, np.random.default_rng(seed))
+    tested = _spread(units, labels, parts, generator(seed))
     made = tuple(Partition(*_parted(labels, names)) for names in tested)
     for side in ("train",) if parts == len(units) else ("train", "test"):
         ar, pf = np.min([_counts(fold.sides[side], labels) for fold in made], axis=0)
@@ -196,7 +196,7 @@ def nested(
     if groups and {groups[n] for n in partition.train} & {groups[n] for n in partition.test}:
         raise SplitError("A group is trained on and tested: make the partition with these groups.")
     units = _units(partition.train, groups)
-    drawn = _draw(units, labels, validation, np.random.default_rng(seed))
+    drawn = _draw(units, labels, validation, generator(seed))
     train, moved = _parted(partition.train, drawn)
     return Partition(train, partition.test, moved)
 
@@ -261,6 +261,13 @@ def _parted(
     """Return the others and the chosen, each in their order."""
     every = tuple(names)
     return tuple(n for n in every if n not in chosen), tuple(n for n in every if n in chosen)
+
+
+def generator(*seed: int) -> np.random.Generator:
+    """Return a generator of its own for whole numbers from 0 on."""
+    if min(seed) < 0:
+        raise SplitError(f"The seed {min(seed)} is negative: give 0 or more.")
+    return np.random.default_rng(seed)
 
 
 def check_classes(names: Iterable[str], labels: Mapping[str, int], groups: Groups = None) -> None:

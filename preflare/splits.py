@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from preflare.errors import SplitError
-from preflare.partitions import Partition, check_classes
+from preflare.partitions import Partition, check_classes, generator
 
 CLASSES = ("AR", "PF")
 Indices = NDArray[np.int64]
@@ -96,7 +96,7 @@ def balanced_split(
                         f"The {side} side has no {class_name} spectra: "
                         "put an observation of that class there that has some."
                     )
-    split = _undersampled(found, ratio, at_most, np.random.default_rng(seed))
+    split = _undersampled(found, ratio, at_most, generator(seed))
     parted = [np.unique(spectra.codes[places]) for places in split.sides.values()]
     assert np.unique(np.concatenate(parted)).size == sum(map(len, parted)), "on two sides"
     return split
@@ -128,7 +128,7 @@ def random_spectra_split(
     SplitError
         If there are too few spectra of a class.
     """
-    classes, rng = np.asarray(labels), np.random.default_rng(seed)
+    classes, rng = np.asarray(labels), generator(seed)
     if not np.isin(classes, (0, 1)).all():
         raise SplitError("Some spectra have another class than 0 (AR) and 1 (PF): relabel them.")
     shuffled = [rng.permutation(np.flatnonzero(classes == label)) for label in (0, 1)]

@@ -316,9 +316,7 @@ class Swarm:
         tensors: dict[str, NDArray[Any]] = {"weights": self.weights}
         if self.members is not None:
             tensors |= {f"training.{k}": v for k, v in self.members.arrays().items()}
-        about = {}
-        if self.settings is not None:
-            about["settings"] = json.dumps(asdict(self.settings))
+        about = {} if self.settings is None else {"settings": asdict(self.settings)}
         write_weights(path, tensors, about)
         return path
 
@@ -338,7 +336,7 @@ class Swarm:
                 f"{path} holds weights of shape {weights.shape}: "
                 f"a swarm of ConvNets has (members, {WEIGHTS})."
             )
-        settings = Settings(**json.loads(about["settings"])) if "settings" in about else None
+        settings = Settings(**about["settings"]) if "settings" in about else None
         kept = {name.removeprefix("training."): array for name, array in tensors.items()}
         return cls(weights, Members(**kept) if kept else None, settings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from preflare.atomic import atomically
 from preflare.errors import NetworkError, reason
 
 ARCHITECTURE = "ConvNet 240 (2,74) (4,22) (4,11) 44 5 2"
+ENTRY = "preflare"
+"""Of a file's metadata: JSON, with the architecture and more."""
 
 Tensors = dict[str, NDArray[Any]]
 
 
-def write_weights(path: Path, tensors: Tensors, about: dict[str, str]) -> None:
-    """Write tensors and texts about them, whole or not at all.
+def write_weights(path: Path, tensors: Tensors, about: dict[str, Any]) -> None:
+    """Write tensors and what is to be said about them, whole or not at all.
 
     Raises
     ------
@@ -28,10 +31,12 @@ def write_weights(path: Path, tensors: Tensors, about: dict[str, str]) -> None:
     """
     with atomically(path, NetworkError) as place:
         rows = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-        save_file(rows, place, {"architecture": ARCHITECTURE, **about})
+        # One entry only: safetensors writes several in any order, and bytes would differ.
+        said = json.dumps({"architecture": ARCHITECTURE, **about}, sort_keys=True)
+        save_file(rows, place, {ENTRY: said})
 
 
-def read_weights(path: Path) -> tuple[Tensors, dict[str, str]]:
+def read_weights(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Read what `write_weights` wrote.
 
     Raises
@@ -41,9 +46,9 @@ def read_weights(path: Path) -> tuple[Tensors, dict[str, str]]:
     """
     try:
         with safe_open(path, "numpy") as stored:
-            about = stored.metadata() or {}
+            about = json.loads((stored.metadata() or {}).get(ENTRY, "{}"))
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         raise NetworkError(
             f"{path} cannot be read as weights ({reason(error)}): "
             "give a file that Swarm.save has written."

@@ -28,7 +28,7 @@ def leftovers(folder):
 
 
 def test_help_is_there_for_every_command():
-    for command in ((), ("cutout",), ("clean",), ("book",), ("status",)):
+    for command in ((), ("cutout",), ("clean",), ("train",), ("book",), ("status",)):
         shown = preflare(*command, "--help")
         assert shown.returncode == 0
         assert shown.stdout.startswith("Usage: ")

@@ -499,3 +499,18 @@ def test_a_random_split_of_spectra_leaks():
 def test_spectra_that_cannot_be_split_at_random(labels, settings, sentence):
     with pytest.raises(SplitError, match=sentence):
         random_spectra_split(labels, **settings)
+
+
+def test_a_negative_seed_is_refused():
+    partition = Partition(("AR 0", "PF 0"), ("AR 1", "PF 1"))
+    labels = observed(8, 8)
+    names = np.array([*labels] * 4)
+    for draw in (
+        lambda: random_partitions(labels, test=1, seed=-1),
+        lambda: folds(labels, 2, seed=-1),
+        lambda: nested(Partition(tuple(labels)[2:], tuple(labels)[:2]), labels, 1, seed=-1),
+        lambda: balanced_split(partition, labels, names, seed=-1),
+        lambda: random_spectra_split([0, 1] * 9, seed=-1),
+    ):
+        with pytest.raises(SplitError, match="The seed -1 is negative"):
+            draw()

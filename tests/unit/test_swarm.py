@@ -261,6 +261,7 @@ def test_what_is_saved_is_loaded(swarm, tmp_path):
     np.testing.assert_array_equal(loaded.predict(SPECTRA), swarm.predict(SPECTRA))
     assert loaded.report().equals(swarm.report())
     assert loaded.settings == swarm.settings
+    assert loaded.save(tmp_path / "copy.safetensors").read_bytes() == path.read_bytes()
     bare = pf.Swarm.from_modules(swarm.modules())
     again = pf.Swarm.load(bare.save(tmp_path / "bare.safetensors"))
     np.testing.assert_array_equal(again.weights, swarm.weights)
@@ -280,9 +281,12 @@ def test_bad_files_of_weights_are_refused(swarm, tmp_path):
     save_file(
         {"weights": np.zeros((2, 5), np.float32)},
         odd,
-        {"architecture": "ConvNet 240 (2,74) (4,22) (4,11) 44 5 2"},
+        {"preflare": '{"architecture": "ConvNet 240 (2,74) (4,22) (4,11) 44 5 2"}'},
     )
+    garbled = tmp_path / "garbled.safetensors"
+    save_file({"weights": swarm.weights}, garbled, {"preflare": "{"})
     for path, sentence in (
+        (garbled, "cannot be read as weights"),
         (short, "cannot be read as weights"),
         (text, "cannot be read as weights"),
         (tmp_path / "none.safetensors", "cannot be read as weights"),
