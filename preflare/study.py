@@ -38,7 +38,15 @@ READING = ("level2.py", "layout.py", "lazyfits.py", "spectrum.py", "observations
 SIMULATING = ("twin", *READING)  # which measures blends on real files
 CLEANING = ("cleaning.py", "rules.py", "quietsun.py")
 LEARNING = ("labelled.py", "partitions.py", "splits.py", "network_inputs.py")
-TRAINING = (*LEARNING, "network.py", "training.py", "swarm.py", "kernels", "weights.py")
+TRAINING = (
+    *LEARNING,
+    "network.py",
+    "members.py",
+    "training.py",
+    "swarm.py",
+    "kernels",
+    "weights.py",
+)
 QUIET_MODES = ("AR 1", "AR 5", "AR 9", "AR 15")
 """Observations whose modes look at the quiet Sun."""
 

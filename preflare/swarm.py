@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,10 +18,11 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from preflare.errors import NetworkError
 from preflare.kernels import training as kernels
 from preflare.kernels.convnet import WEIGHTS
+from preflare.members import CHECKPOINTS, CURVES, Members, Settings
 from preflare.network import ConvNet
 from preflare.network_inputs import checked_labels, checked_spectra
 from preflare.splits import Split
-from preflare.training import CHECKPOINTS, CURVES, Members, Settings, Sides, train
+from preflare.training import BACKENDS, identity_of, sides_of, train
 from preflare.weights import read_weights, write_weights
 
 Checkpoint = Literal["lowest test loss", "lowest mean loss", "last"]
@@ -126,10 +125,11 @@ class Swarm:
         """
         values = checked_spectra(spectra)
         marks = checked_labels(labels, len(values))
+        if backend not in BACKENDS:
+            raise NetworkError(f"There is no backend {backend!r}: choose {' or '.join(BACKENDS)}.")
         settings = Settings(epochs, seed, batch, learning_rate, penalty, patience)
-        sides = _sides(splits, members, marks)
-        _check(settings, sides, marks, backend)
-        identity = _identity(values, marks, sides, settings, backend)
+        sides = sides_of(splits, members, marks)
+        identity = identity_of(values, marks, sides, settings, backend)
         store = None if checkpoint is None else Path(checkpoint)
         begun = Members.new(sides, settings)
         if store is not None and store.exists():
@@ -226,7 +226,7 @@ class Swarm:
         Returns
         -------
         pandas.DataFrame
-            Columns `preflare.training.CURVES`, index (member, epoch); epochs count from 1. The
+            Columns `preflare.members.CURVES`, index (member, epoch); epochs count from 1. The
             training loss is a mean over the epoch, the test loss is taken at its end.
         """
         curves = self._trained.curves
@@ -246,7 +246,7 @@ class Swarm:
         Returns
         -------
         pandas.DataFrame
-            One row a member: ``epoch`` of the checkpoint, from 1; the `preflare.training.CURVES`
+            One row a member: ``epoch`` of the checkpoint, from 1; the `preflare.members.CURVES`
             there; and ``condition``:
 
             - ``"diverged"``: its weights are no longer finite; where no epoch before that was
@@ -348,73 +348,6 @@ class Swarm:
                 "train one with Swarm.train."
             )
         return self.members
-
-
-def _sides(
-    splits: Split | Sequence[Split] | None, members: int | None, labels: NDArray[np.int8]
-) -> list[Sides]:
-    if members is not None and members < 1:
-        raise NetworkError(f"A swarm of {members} members cannot be trained: give 1 or more.")
-    if splits is None or isinstance(splits, Split):
-        everything = np.arange(labels.size), np.zeros(0, np.int64)
-        train, test = everything if splits is None else (splits.train, splits.watched)
-        return [Sides(train, test)] * (members or 50)
-    if not splits:
-        raise NetworkError("There is no split to train on: give one or more, or leave them out.")
-    if members not in (None, len(splits)):
-        raise NetworkError(
-            f"There are {len(splits)} splits for {members} members: "
-            "give one for all, or one for each."
-        )
-    return [Sides(split.train, split.watched) for split in splits]
-
-
-def _check(
-    settings: Settings, sides: Sequence[Sides], labels: NDArray[np.int8], backend: str
-) -> None:
-    for name, value in (("epochs", settings.epochs), ("batch", settings.batch)):
-        if value < 1:
-            raise NetworkError(f"A training with {name} {value} is none: give 1 or more.")
-    if settings.seed < 0:
-        raise NetworkError(f"The seed {settings.seed} is negative: give 0 or more.")
-    if not (settings.rate > 0 and np.isfinite(settings.rate)):
-        raise NetworkError(f"The learning rate {settings.rate} is not positive: try 0.001.")
-    if not (settings.penalty >= 0 and np.isfinite(settings.penalty)):
-        raise NetworkError(f"The penalty {settings.penalty} is negative or no number: give 0.")
-    if settings.patience is not None and settings.patience < 1:
-        raise NetworkError(f"A patience of {settings.patience} epochs is none: give 1 or more.")
-    if backend not in ("compiled", "torch"):
-        raise NetworkError(f"There is no backend {backend!r}: choose 'compiled' or 'torch'.")
-    for side in sides:
-        for name, places in (("train", side.train), ("test", side.test)):
-            if places.size and not 0 <= places.min() <= places.max() < labels.size:
-                raise NetworkError(
-                    f"A split names spectrum {places.max()} to {name} on, of {labels.size}: "
-                    "make it from the same spectra."
-                )
-            pf = labels[places].sum()
-            if name == "train" and not 0 < pf < places.size:
-                raise NetworkError(
-                    f"A split has {pf} PF and {places.size - pf} AR spectra to train on: "
-                    "it needs both classes."
-                )
-
-
-def _identity(
-    spectra: NDArray[np.float32],
-    labels: NDArray[np.int8],
-    sides: Sequence[Sides],
-    settings: Settings,
-    backend: str,
-) -> str:
-    total = hashlib.sha256(json.dumps([asdict(settings), backend]).encode())
-    arrays: list[NDArray[Any]] = [spectra, labels]
-    for side in sides:
-        arrays += [side.train, side.test]
-    for array in arrays:
-        total.update(f"{array.shape}".encode())
-        total.update(np.ascontiguousarray(array).data)
-    return total.hexdigest()
 
 
 def _checkpoint(name: str) -> int:

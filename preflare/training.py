@@ -2,164 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import torch
 from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from preflare.errors import NetworkError
 from preflare.kernels import training as kernels
 from preflare.kernels.reference import Together
-from preflare.network import ConvNet
+from preflare.members import Members, Settings, Sides, shuffled
+from preflare.splits import Split
 
 Array = NDArray[Any]
 Places = NDArray[np.int64]
 
-CHECKPOINTS = ("lowest test loss", "lowest mean loss", "last")
-"""Moments of a training whose weights are kept; the mean is that of training and test loss."""
-CURVES = ("train loss", "test loss", "train tss", "test tss")
+MEMBERS = 50
+"""Of a swarm, if nothing else is said: the paper's."""
 ROUNDS = 20
 """Times that a training reports and can be stored, at most once an epoch."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the training spectra.
-    seed : int
-        Every start and every shuffle follows from it.
-    batch : int
-        Spectra a step.
-    rate : float
-        Learning rate of Adam.
-    penalty : float
-        lambda of Eq. 1: it times the sum of the squared weights is added to the loss that is
-        minimised; the losses that are reported leave it out.
-    patience : int or None
-        Epochs without a lower test loss after which a member is abandoned; None for never.
-    """
-
-    epochs: int = 100
-    seed: int = 0
-    batch: int = 64
-    rate: float = 1e-3
-    penalty: float = 0.0
-    patience: int | None = None
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Places of the spectra that one member trains on, and of those that it is tested on."""
-
-    train: Places
-    test: Places
-
-
-@dataclass
-class Members:
-    """Networks in training, the member first in every array.
-
-    Attributes
-    ----------
-    number : ndarray, (members,)
-        Which draws are a member's own.
-    tested : ndarray of bool, (members,)
-        Whether there are spectra to test on.
-    weights, mean, square : ndarray, (members, 363)
-        Weights, and what Adam remembers of their gradients.
-    steps, epochs : ndarray, (members,)
-        Steps and epochs done.
-    curves : ndarray, (members, epochs, 4)
-        `CURVES` after each epoch; nan where there is none. The training loss is the mean over the
-        epoch, each spectrum as it was when its batch came.
-    kept : ndarray, (members, 3, 363)
-        Weights at the `CHECKPOINTS`; nan where there was none.
-    kept_epoch : ndarray, (members, 3)
-        Their epochs, from 0; -1 where there is none.
-    """
-
-    number: NDArray[np.int64]
-    tested: NDArray[np.bool_]
-    weights: Array
-    mean: Array
-    square: Array
-    steps: NDArray[np.int64]
-    epochs: NDArray[np.int64]
-    curves: NDArray[np.float64]
-    kept: Array
-    kept_epoch: NDArray[np.int64]
-
-    @classmethod
-    def new(cls, sides: Sequence[Sides], settings: Settings) -> Members:
-        """Draw members' first weights, as torch does: uniform, narrower for more inputs."""
-        count = len(sides)
-        weights = np.stack([first_weights(settings.seed, each) for each in range(count)])
-        return cls(
-            number=np.arange(count),
-            tested=np.array([side.test.size > 0 for side in sides]),
-            weights=weights,
-            mean=np.zeros_like(weights),
-            square=np.zeros_like(weights),
-            steps=np.zeros(count, np.int64),
-            epochs=np.zeros(count, np.int64),
-            curves=np.full((count, settings.epochs, len(CURVES)), np.nan),
-            kept=np.full((count, len(CHECKPOINTS), weights.shape[1]), np.nan, weights.dtype),
-            kept_epoch=np.full((count, len(CHECKPOINTS)), -1),
-        )
-
-    @classmethod
-    def join(cls, parts: Sequence[Members]) -> Members:
-        """Put members together again."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
-
-    def arrays(self) -> dict[str, Array]:
-        """Return every array by its name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    def some(self, which: slice | NDArray[Any]) -> Members:
-        """Return copies of some members."""
-        return Members(**{name: array[which].copy() for name, array in self.arrays().items()})
-
-    def __len__(self) -> int:
-        return len(self.number)
-
-    def going(self, settings: Settings) -> NDArray[np.bool_]:
-        """Return which members go on: not those that diverged or were abandoned."""
-        going = np.isfinite(self.weights).all(axis=1) & (self.epochs < settings.epochs)
-        if settings.patience is not None:
-            going &= self.epochs - 1 - self.kept_epoch[:, 0] < settings.patience
-        return going
-
-
-def first_weights(seed: int, member: int) -> NDArray[np.float32]:
-    """Draw the first weights (363,) of a member."""
-    draws = _generator(seed, member, 0)
-    parts = []
-    for layer in ConvNet().modules():
-        if isinstance(layer, torch.nn.Conv1d | torch.nn.Linear):
-            bound = layer.weight[0].numel() ** -0.5
-            count = layer.weight.numel() + layer.weight.shape[0]
-            parts.append(draws.uniform(-bound, bound, count))
-    return np.concatenate(parts).astype(np.float32)
-
-
-def shuffled(places: Places, seed: int, member: int, epoch: int) -> Places:
-    """Return places in the order in which a member sees them in an epoch, from 0."""
-    return _generator(seed, member, epoch + 1).permutation(places)
-
-
-def _generator(seed: int, member: int, use: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(member, use)))
 
 
 class Engine(Protocol):
@@ -347,3 +214,68 @@ def _keep(members: Members, member: int) -> None:
             members.kept_epoch[member, place] = epoch
     members.kept[member, -1] = members.weights[member]
     members.kept_epoch[member, -1] = epoch
+
+
+BACKENDS = ("compiled", "torch")
+
+
+def sides_of(
+    splits: Split | Sequence[Split] | None, members: int | None, labels: NDArray[np.int8]
+) -> list[Sides]:
+    """Return each member's sides.
+
+    Raises
+    ------
+    NetworkError
+        If members and splits do not fit together, or a split does not fit the spectra.
+    """
+    if members is not None and members < 1:
+        raise NetworkError(f"A swarm of {members} members cannot be trained: give 1 or more.")
+    if splits is None:
+        sides = [Sides(np.arange(labels.size), np.zeros(0, np.int64))] * (members or MEMBERS)
+    elif isinstance(splits, Split):
+        sides = [Sides(splits.train, splits.watched)] * (members or MEMBERS)
+    elif not splits:
+        raise NetworkError("There is no split to train on: give one or more, or leave them out.")
+    elif members not in (None, len(splits)):
+        raise NetworkError(
+            f"There are {len(splits)} splits for {members} members: "
+            "give one for all, or one for each."
+        )
+    else:
+        sides = [Sides(split.train, split.watched) for split in splits]
+    for side in {id(side): side for side in sides}.values():
+        _check(side, labels)
+    return sides
+
+
+def _check(side: Sides, labels: NDArray[np.int8]) -> None:
+    for name, places in (("train", side.train), ("test", side.test)):
+        if places.size and not 0 <= places.min() <= places.max() < labels.size:
+            raise NetworkError(
+                f"A split names spectrum {places.max()} to {name} on, of {labels.size}: "
+                "make it from the same spectra."
+            )
+    ar, pf = _classes(labels, side.train)
+    if not ar or not pf:
+        raise NetworkError(
+            f"A split has {pf} PF and {ar} AR spectra to train on: it needs both classes."
+        )
+
+
+def identity_of(
+    spectra: NDArray[np.float32],
+    labels: NDArray[np.int8],
+    sides: Sequence[Sides],
+    settings: Settings,
+    backend: str,
+) -> str:
+    """Hash all that a training depends on."""
+    total = hashlib.sha256(json.dumps([asdict(settings), backend]).encode())
+    arrays: list[NDArray[Any]] = [spectra, labels]
+    for side in sides:
+        arrays += [side.train, side.test]
+    for array in arrays:
+        total.update(f"{array.shape}".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()

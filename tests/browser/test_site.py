@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.book.test_pages import NAMES
+from tests.book.test_pages import FIGURES, NAMES
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -70,10 +70,11 @@ def test_formulas_are_set_by_the_vendored_mathjax(visit):
     assert troubles == []
 
 
-def test_figures_are_drawn_not_broken(visit):
-    page, _ = visit("data")
+@pytest.mark.parametrize(("name", "figures"), FIGURES.items())
+def test_figures_are_drawn_not_broken(visit, name, figures):
+    page, _ = visit(name)
     widths = page.evaluate("[...document.querySelectorAll('main img')].map(i => i.naturalWidth)")
-    assert len(widths) == 8
+    assert len(widths) == figures
     assert min(widths) > 500
 
 

@@ -8,8 +8,9 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from preflare.kernels import convnet, training
 from preflare.kernels.reference import Together
+from preflare.members import Sides, first_weights, shuffled
 from preflare.network import ConvNet
-from preflare.training import Compiled, Sides, first_weights, shuffled
+from preflare.training import Compiled
 
 N = 500
 

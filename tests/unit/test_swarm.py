@@ -13,9 +13,9 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 import preflare as pf
 from preflare.errors import NetworkError
+from preflare.members import CHECKPOINTS, first_weights, shuffled
 from preflare.network import DenseNet
 from preflare.splits import Split
-from preflare.training import CHECKPOINTS, first_weights, shuffled
 
 N = 600
 EPOCHS = 4
