@@ -10,10 +10,9 @@ from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
 from preflare.bootstrap import Interval
-from preflare.figures import INTENSITY_MAP, mark_lines
+from preflare.figures import mark_lines
 
 CLASS_COLOURS = {"AR": "C0", "PF": "C3"}
-_DEAD = "0.55"
 
 
 def learning_curves(axes: Axes, curves: pd.DataFrame, best_test: int, best_mean: int) -> None:
@@ -50,7 +49,7 @@ def architecture(axes: Axes, shapes: Sequence[tuple[str, tuple[int, ...]]]) -> N
         height = (points / tallest) ** 0.6
         for number in range(maps):
             x = place + 0.13 * (number - 0.5 * (maps - 1))
-            axes.plot([x, x], [-height / 2, height / 2], color=f"C{place % 10}", lw=3.5)
+            axes.plot([x, x], [-height / 2, height / 2], color="C0", lw=3.5)
         label = f"({', '.join(map(str, shape))})"
         axes.text(place, height / 2 + 0.04, label, ha="center", va="bottom", fontsize="small")
         axes.text(place, -0.6, name, ha="center", va="top", fontsize="small")
@@ -59,7 +58,9 @@ def architecture(axes: Axes, shapes: Sequence[tuple[str, tuple[int, ...]]]) -> N
 
 
 def map_in_steps(
-    panels: Sequence[Axes], wavelength: NDArray[Any], steps: Mapping[str, NDArray[Any]]
+    panels: Sequence[Axes],
+    wavelength: NDArray[Any],
+    steps: Mapping[str, tuple[NDArray[Any], NDArray[Any]]],
 ) -> None:
     """Draw how a feature map comes about, one step a panel.
 
@@ -68,14 +69,14 @@ def map_in_steps(
     panels : sequence of matplotlib.axes.Axes
     wavelength : ndarray, shape (n,)
         In Å.
-    steps : mapping of str to ndarray
-        What each step leaves; shorter ones are spread over the same wavelengths.
+    steps : mapping of str to (ndarray, ndarray)
+        What each step leaves: wavelengths in Å, and values.
     """
     for axes, (name, values) in zip(panels, steps.items(), strict=True):
-        edges = np.linspace(wavelength[0], wavelength[-1], values.size)
+        places, heights = values
         axes.axhline(0, color="0.8", lw=0.8)
-        axes.plot(edges, values, "C0", lw=1.2, marker="." if values.size < 200 else "", ms=3)
-        axes.set_title(f"{name} ({values.size})", fontsize="small", loc="left")
+        axes.plot(places, heights, "C0", lw=1.2, marker="." if len(heights) < 200 else "", ms=3)
+        axes.set_title(f"{name} ({len(heights)})", fontsize="small", loc="left")
         axes.set(xlim=(wavelength[0], wavelength[-1]))
         mark_lines(axes, names=False)
 
@@ -96,16 +97,18 @@ def activation(
         In Å.
     spectrum : ndarray, shape (n,)
     values : ndarray, shape (n,)
-        Activation at each point, from 0 to 1.
+        Activation at each point, from 0 to 1; nan where no unit of the map is.
     name : str
         Of the map.
     """
     points = np.column_stack([wavelength, spectrum])
     segments = np.stack([points[:-1], points[1:]], axis=1)
     middle = 0.5 * (values[:-1] + values[1:])
-    lines = LineCollection(list(segments), array=middle, cmap=f"{INTENSITY_MAP}_r", lw=2.2)
-    lines.set_clim(0, 1)
-    axes.fill_between(wavelength, values, color="0.9", lw=0)
+    axes.fill_between(wavelength, np.nan_to_num(values), color="0.9", lw=0)
+    axes.plot(wavelength, spectrum, "0.75", lw=1)
+    there = np.isfinite(middle)
+    lines = LineCollection(list(segments[there]), array=middle[there], cmap="Blues", lw=2.2)
+    lines.set_clim(-0.3, 1)
     axes.add_collection(lines)
     axes.set_title(name, fontsize="small", loc="left")
     axes.set(xlim=(wavelength[0], wavelength[-1]), ylim=(-0.02, 1.08))
@@ -133,7 +136,7 @@ def neurons(axes: Axes, layers: Sequence[NDArray[Any]], weights: Sequence[NDArra
                 axes.plot(
                     [left, left + 1],
                     [y0, y1],
-                    color="C3" if matrix[row, column] > 0 else "C0",
+                    color="C2" if matrix[row, column] > 0 else "C4",
                     lw=1.6 * float(strength[row, column]),
                     alpha=0.15 + 0.6 * float(strength[row, column]),
                     zorder=1,
@@ -145,20 +148,27 @@ def neurons(axes: Axes, layers: Sequence[NDArray[Any]], weights: Sequence[NDArra
             s=1500 / (layer.size + 12), edgecolors="0.2", linewidths=0.8, zorder=2,
         )  # fmt: skip
         axes.text(place, -0.02, f"{layer.size}", ha="center", va="top")
+    for name, y in zip(CLASS_COLOURS, places[-1], strict=True):
+        axes.annotate(name, (len(layers) - 1, y), (14, 0), textcoords="offset points", va="center")
     axes.set(xlim=(-0.15, len(layers) - 0.85), ylim=(-0.08, 1.02))
     axes.axis("off")
 
 
 def skill_box(
-    axes: Axes, groups: Mapping[str, NDArray[Any]], marked: Mapping[str, float] | None = None
+    axes: Axes,
+    groups: Mapping[str, NDArray[Any]],
+    dead: Mapping[str, int],
+    marked: Mapping[str, float] | None = None,
 ) -> None:
-    """Draw skills as dots over boxes, one row a group.
+    """Draw skills as dots over boxes, one row a group, and say how many networks are dead.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
     groups : mapping of str to ndarray, shape (n,)
-        True skill statistics. Those that are exactly 0, dead networks, are grey.
+        True skill statistics of the networks that learned.
+    dead : mapping of str to int
+        How many others there are in each group.
     marked : mapping of str to float, optional
         A skill to point out in a group.
     """
@@ -173,13 +183,12 @@ def skill_box(
             part.set(color="0.4")
         box["medians"][0].set(color="C3", lw=1.8)
         height = row + rng.uniform(-0.2, 0.2, len(values))
-        colours = np.where(np.asarray(values) == 0, _DEAD, "#0072b2")
-        axes.scatter(values, height, s=16, c=list(colours), alpha=0.75, lw=0, zorder=3)
+        axes.scatter(values, height, s=16, color="C0", alpha=0.75, lw=0, zorder=3)
     for name, value in (marked or {}).items():
         row = list(groups).index(name)
         axes.plot(value, row, "X", color="C3", ms=10, mec="white", zorder=4)
-    axes.axvline(0, color="0.6", lw=0.8, ls=":")
-    axes.set_yticks(range(len(groups)), list(groups))
+    names = [f"{name}\n{len(groups[name])} learned, {dead[name]} dead" for name in groups]
+    axes.set_yticks(range(len(groups)), names, fontsize="small")
     axes.set(xlabel="True skill statistic", ylim=(len(groups) - 0.5, -0.5))
 
 
@@ -205,7 +214,7 @@ def intervals(axes: Axes, rows: Mapping[str, Interval], xlabel: str) -> None:
     axes.set(xlabel=xlabel, ylim=(len(rows) - 0.5, -0.6))
 
 
-def changes(axes: Axes, change: pd.Series, hollow: Collection[str]) -> None:
+def changes(axes: Axes, change: pd.Series, hollow: Collection[str], noise: float) -> None:
     """Draw changes about zero, one a column.
 
     Parameters
@@ -215,14 +224,17 @@ def changes(axes: Axes, change: pd.Series, hollow: Collection[str]) -> None:
         By name, in the order to draw.
     hollow : collection of str
         Names to draw as open circles.
+    noise : float
+        How large a change is by chance, shaded.
     """
+    axes.axhspan(-noise, noise, color="0.92", lw=0)
     axes.axhline(0, color="0.6", lw=0.8, ls=":")
     for place, (name, value) in enumerate(change.items()):
         face = "white" if name in hollow else "C0"
         axes.plot([place, place], [0, value], color="C0", lw=1)
         axes.plot(place, value, "o", color="C0", mfc=face, ms=6)
     axes.set_xticks(range(len(change)), list(change.index), rotation=90, fontsize="x-small")
-    axes.set(ylabel="Change of skill")
+    axes.set(ylabel="Change of TSS")
 
 
 def shares(axes: Axes, share: pd.Series) -> None:
@@ -275,20 +287,23 @@ def pairs(axes: Axes, first: NDArray[Any], second: NDArray[Any], xlabel: str, yl
     axes.set(xlabel=xlabel, ylabel=ylabel, xlim=(low, high), ylim=(low, high), aspect="equal")
 
 
-def votes(axes: Axes, share: NDArray[Any], labels: NDArray[Any]) -> None:
-    """Draw how many spectra of each class have which share of the votes for PF.
+def votes(axes: Axes, count: NDArray[Any], members: int, labels: NDArray[Any]) -> None:
+    """Draw how many spectra of each class have how many votes for PF.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
-    share : ndarray, shape (n,)
-        Of the members that call a spectrum PF.
+    count : ndarray of int, shape (n,)
+        Members that call a spectrum PF.
+    members : int
+        All of them.
     labels : ndarray, shape (n,)
         1 for PF and 0 for AR.
     """
     for label, (name, colour) in enumerate(CLASS_COLOURS.items()):
-        counts, edges = np.histogram(share[labels == label], bins=20, range=(0, 1))
+        edges = np.arange(-0.5, members + 1)
+        counts, _ = np.histogram(count[labels == label], bins=edges)
         axes.stairs(counts, edges, color=colour, lw=1.8, label=f"{name} spectra")
-    axes.set(xlabel="Share of members that call it PF", ylabel="Spectra", yscale="log")
-    axes.set_xlim(0, 1)
+    axes.set(xlabel="Members that call it PF", ylabel="Spectra", yscale="log")
+    axes.set_xlim(-0.5, members + 0.5)
     axes.legend(fontsize="small", loc="upper center")

@@ -228,7 +228,8 @@ class Study:
         penalty, progress
             See `Swarm.train`.
         """
-        data, wanted = self.spectra(), hashlib.sha256(repr((members, penalty)).encode())
+        data, shared = self.spectra(), isinstance(splits, Split)
+        wanted = hashlib.sha256(repr((shared, members, penalty)).encode())
         for split in [splits] if isinstance(splits, Split) else splits:
             for side, places in split.sides.items():
                 wanted.update(side.encode() + places.tobytes())
@@ -239,7 +240,7 @@ class Study:
                 data.spectra,
                 data.labels,
                 splits,
-                members=members or (self.size.members if isinstance(splits, Split) else None),
+                members=members or (self.size.members if shared else None),
                 epochs=self.size.epochs,
                 seed=self.seed,
                 penalty=penalty,

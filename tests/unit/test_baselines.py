@@ -29,8 +29,8 @@ logistic = pytest.mark.parametrize(
 )
 
 
-def paired(difference, seed=0):
-    """Make pairs of a PF and an AR observation that are copies but for one difference."""
+def paired(*differences, seed=0):
+    """Make pairs of a PF and an AR observation that are copies but for some differences."""
     rng = np.random.default_rng(seed)
     n = PAIRS * EACH
     codes = np.repeat(np.arange(PAIRS), EACH)
@@ -42,9 +42,9 @@ def paired(difference, seed=0):
         shape = np.exp(-0.5 * ((np.arange(240) - centre[:, None] - moved) / 12) ** 2) + noise
         return (shape / shape.max(axis=1, keepdims=True)).astype(np.float32)
 
-    shift = 30 if difference == "shape" else 0
-    brighter = 4 if difference == "brightness" else 1
-    longer = np.where([difference == "exposure", *[False] * 4], 4, 1)
+    shift = 30 if "shape" in differences else 0
+    brighter = 4 if "brightness" in differences else 1
+    longer = np.where(np.array(METADATA) == "exposure", 4, 1) if "exposure" in differences else 1
     names = [f"{kind} {number}" for kind in ("PF", "AR") for number in range(PAIRS)]
     metadata = pd.DataFrame(np.concatenate([table * longer, table]), names, list(METADATA))
     return LabelledSpectra(
@@ -60,7 +60,7 @@ def paired(difference, seed=0):
 NUMBER = np.tile(np.repeat(np.arange(PAIRS), EACH), 2)
 SPLIT = Split(np.flatnonzero(NUMBER < 8), np.flatnonzero(NUMBER >= 8))
 TRAINING = Split(SPLIT.train, SPLIT.train)
-SHAPE = paired("shape")
+ALL = paired("exposure", "brightness", "shape")
 
 
 def answer(data, name, split=SPLIT, seed=0):
@@ -75,18 +75,16 @@ def test_a_difference_of_its_own_kind_is_found(name):
     assert pf.true_skill_statistic(truth, probability > 0.5) > 0.7
 
 
-@pytest.mark.parametrize("difference", ["exposure", "brightness", "shape"])
 @every_baseline
-def test_where_only_something_else_differs_there_is_no_skill(name, difference):
-    if difference == LOOKS_AT[name]:
-        difference = "none"
-    probability, truth = answer(paired(difference), name)
+def test_where_only_something_else_differs_there_is_no_skill(name):
+    others = {"exposure", "brightness", "shape"} - {LOOKS_AT[name]}
+    probability, truth = answer(paired(*others), name)
     assert area_under_curve(truth, probability.round(6)) == pytest.approx(0.5, abs=0.01)
 
 
 @every_baseline
 def test_nothing_else_is_looked_at(name):
-    data, other = SHAPE, paired("brightness", seed=1)
+    data, other = ALL, paired(seed=1)
     scrambled = {
         "exposure": {"metadata": other.metadata},
         "brightness": {"peak": other.peak},
@@ -103,9 +101,9 @@ def test_nothing_else_is_looked_at(name):
 @every_baseline
 def test_there_is_a_probability_for_each_spectrum_of_the_test_side(name):
     rng = np.random.default_rng(0)
-    order = rng.permutation(len(SHAPE))
+    order = rng.permutation(len(ALL))
     split = Split(order[:500], order[500:613])
-    probability, _ = answer(SHAPE, name, split)
+    probability, _ = answer(ALL, name, split)
     assert probability.shape == (113,)
     assert probability.dtype == np.float64
     assert ((probability > 0) & (probability < 1)).all()
@@ -115,39 +113,37 @@ def test_there_is_a_probability_for_each_spectrum_of_the_test_side(name):
 def test_nothing_of_the_test_side_influences_the_fit(name):
     changed = SPLIT.test[NUMBER[SPLIT.test] < 10]
     others = ~np.isin(SPLIT.test, changed)
-    spectra, peak, t_onset = SHAPE.spectra.copy(), SHAPE.peak.copy(), SHAPE.t_onset.copy()
+    spectra, peak, t_onset = ALL.spectra.copy(), ALL.peak.copy(), ALL.t_onset.copy()
     spectra[changed] = spectra[changed, ::-1]
     peak[changed] *= 100
     t_onset[SPLIT.test] = np.where(np.isnan(t_onset[SPLIT.test]), -600, np.nan)
-    metadata = SHAPE.metadata.copy()
-    metadata.loc[SHAPE.observation[changed].unique()] *= 100
-    other = replace(SHAPE, spectra=spectra, peak=peak, t_onset=t_onset, metadata=metadata)
-    (before, _), (after, _) = answer(SHAPE, name), answer(other, name)
+    metadata = ALL.metadata.copy()
+    metadata.loc[ALL.observation[changed].unique()] *= 100
+    other = replace(ALL, spectra=spectra, peak=peak, t_onset=t_onset, metadata=metadata)
+    (before, _), (after, _) = answer(ALL, name), answer(other, name)
     np.testing.assert_allclose(after[others], before[others], rtol=1e-6)
     assert not np.allclose(after[~others], before[~others])
 
 
 @every_baseline
 def test_the_same_seed_gives_the_same_answer(name):
-    before, _ = answer(SHAPE, name, seed=3)
-    np.testing.assert_array_equal(answer(SHAPE, name, seed=3)[0], before)
+    before, _ = answer(ALL, name, seed=3)
+    np.testing.assert_array_equal(answer(ALL, name, seed=3)[0], before)
     chance = name in ("k-means", "dense network")
-    assert np.array_equal(answer(SHAPE, name, seed=4)[0], before) != chance
+    assert np.array_equal(answer(ALL, name, seed=4)[0], before) != chance
 
 
 def test_the_dense_network_leaves_the_random_state_alone_and_does_not_depend_on_it():
     torch.manual_seed(1)
     state = torch.get_rng_state()
-    before, _ = answer(SHAPE, "dense network")
+    before, _ = answer(ALL, "dense network")
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(2)
-    np.testing.assert_array_equal(answer(SHAPE, "dense network")[0], before)
+    np.testing.assert_array_equal(answer(ALL, "dense network")[0], before)
 
 
 def test_k_means_agrees_with_a_plain_loop():
-    clusters = KMeans(CLUSTERS, n_init=1, max_iter=50, random_state=5).fit(
-        SHAPE.spectra[SPLIT.train]
-    )
+    clusters = KMeans(CLUSTERS, n_init=1, max_iter=50, random_state=5).fit(ALL.spectra[SPLIT.train])
 
     def nearest(spectrum):
         return min(
@@ -157,11 +153,11 @@ def test_k_means_agrees_with_a_plain_loop():
 
     share = {number: [1, 2] for number in range(CLUSTERS)}
     for place in SPLIT.train:
-        counts = share[nearest(SHAPE.spectra[place])]
-        counts[0] += SHAPE.labels[place]
+        counts = share[nearest(ALL.spectra[place])]
+        counts[0] += ALL.labels[place]
         counts[1] += 1
-    expected = [np.divide(*share[nearest(SHAPE.spectra[place])]) for place in SPLIT.test]
-    np.testing.assert_allclose(answer(SHAPE, "k-means", seed=5)[0], expected)
+    expected = [np.divide(*share[nearest(ALL.spectra[place])]) for place in SPLIT.test]
+    np.testing.assert_allclose(answer(ALL, "k-means", seed=5)[0], expected)
 
 
 @logistic
@@ -180,18 +176,16 @@ def test_logistic_regression_is_where_the_gradient_of_the_penalised_loss_vanishe
     columns = np.column_stack([np.ones(len(inputs)), inputs])
     weights = np.linalg.lstsq(columns, logit)[0]
     np.testing.assert_allclose(columns @ weights, logit, atol=1e-4)
-    gradient = inputs.T @ (probability - truth) + weights[1:]
-    assert np.abs(gradient).max() < 1e-2 * np.abs(weights[1:]).max()
-    assert abs((probability - truth).sum()) < 1e-2
+    gradient = columns.T @ (probability - truth) + [0, *weights[1:]]
+    assert np.abs(gradient).max() < 1e-4 * len(inputs) < 0.1 * np.abs(weights[1:]).max()
 
 
-@pytest.mark.parametrize("nothing", [np.nan, 0.0])
 def test_an_observation_without_spectra_is_no_hindrance():
-    names = [*SHAPE.observation.categories, "PF 99"]
+    names = [*ALL.observation.categories, "PF 99"]
     more = replace(
-        SHAPE,
-        observation=SHAPE.observation.set_categories(names),
-        metadata=pd.concat([SHAPE.metadata, pd.DataFrame(np.nan, ["PF 99"], list(METADATA))]),
+        ALL,
+        observation=ALL.observation.set_categories(names),
+        metadata=pd.concat([ALL.metadata, pd.DataFrame(np.nan, ["PF 99"], list(METADATA))]),
     )
     for name in BASELINES:
-        np.testing.assert_array_equal(answer(more, name)[0], answer(SHAPE, name)[0])
+        np.testing.assert_array_equal(answer(more, name)[0], answer(ALL, name)[0])
