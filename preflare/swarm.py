@@ -22,7 +22,7 @@ from preflare.members import CHECKPOINTS, CURVES, Members, Settings
 from preflare.network import ConvNet
 from preflare.network_inputs import checked_labels, checked_spectra
 from preflare.splits import Split
-from preflare.training import BACKENDS, identity_of, sides_of, train
+from preflare.training import check_backend, identity_of, sides_of, train
 from preflare.weights import read_weights, write_weights
 
 Checkpoint = Literal["lowest test loss", "lowest mean loss", "last"]
@@ -125,8 +125,7 @@ class Swarm:
         """
         values = checked_spectra(spectra)
         marks = checked_labels(labels, len(values))
-        if backend not in BACKENDS:
-            raise NetworkError(f"There is no backend {backend!r}: choose {' or '.join(BACKENDS)}.")
+        check_backend(backend, device)
         settings = Settings(epochs, seed, batch, learning_rate, penalty, patience)
         sides = sides_of(splits, members, marks)
         identity = identity_of(values, marks, sides, settings, backend)

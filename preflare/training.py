@@ -9,12 +9,13 @@ from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import torch
 from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from preflare.errors import NetworkError
+from preflare.errors import NetworkError, reason
 from preflare.kernels import training as kernels
 from preflare.kernels.reference import Together
 from preflare.members import Members, Settings, Sides, shuffled
@@ -217,6 +218,28 @@ def _keep(members: Members, member: int) -> None:
 
 
 BACKENDS = ("compiled", "torch")
+
+
+def check_backend(backend: str, device: str) -> None:
+    """Refuse a backend that there is not, and a device on which it cannot compute.
+
+    Raises
+    ------
+    NetworkError
+        If so.
+    """
+    if backend not in BACKENDS:
+        raise NetworkError(f"There is no backend {backend!r}: choose {' or '.join(BACKENDS)}.")
+    if backend == "compiled" and device != "cpu":
+        raise NetworkError(
+            f"The compiled loops do not run on {device!r}: choose the backend 'torch' for that."
+        )
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise NetworkError(
+            f"torch cannot compute on {device!r} here ({reason(error)}): choose 'cpu'."
+        ) from error
 
 
 def sides_of(

@@ -356,6 +356,8 @@ def test_bad_labels_are_refused(labels, sentence):
         ({"penalty": -1.0}, "penalty -1.0 is negative"),
         ({"patience": 0}, "patience of 0 epochs"),
         ({"backend": "jax"}, "no backend 'jax'"),
+        ({"device": "cuda"}, "do not run on 'cuda'"),
+        ({"backend": "torch", "device": "abacus"}, "torch cannot compute on 'abacus' here"),
         ({"splits": []}, "no split to train on"),
         ({"splits": [SPLIT] * 2, "members": 3}, "2 splits for 3 members"),
         ({"splits": Split(np.arange(400), np.arange(400, N + 1))}, "names spectrum 600"),
