@@ -17,6 +17,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from preflare.errors import NetworkError
 from preflare.kernels import training as kernels
+from preflare.kernels.ahead import compile_ahead
 from preflare.kernels.convnet import WEIGHTS
 from preflare.members import CHECKPOINTS, CURVES, Members, Settings
 from preflare.network import ConvNet
@@ -290,6 +291,7 @@ class Swarm:
             If the spectra do not fit.
         """
         values = checked_spectra(spectra)
+        compile_ahead()
         logits = np.empty((len(self), len(values)), np.float32)
         task = delayed(kernels.logits, pure=False, traverse=False)
         tasks = [

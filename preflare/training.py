@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from preflare.errors import NetworkError, reason
 from preflare.kernels import training as kernels
+from preflare.kernels.ahead import compile_ahead
 from preflare.kernels.reference import Together
 from preflare.members import Members, Settings, Sides, shuffled
 from preflare.splits import Split
@@ -54,6 +55,7 @@ class Compiled:
     """The compiled loops, one member after the other."""
 
     def __init__(self, spectra: Array, labels: NDArray[np.int8]) -> None:
+        compile_ahead()
         self._data = spectra, labels
 
     def train_epoch(
@@ -123,7 +125,7 @@ def train(
     """
     length = -(-settings.epochs // ROUNDS)
     first = int(members.epochs[members.going(settings)].min(initial=settings.epochs))
-    for until in range(min(first + length, settings.epochs), settings.epochs + length, length):
+    for until in range(first + length, settings.epochs + length, length):
         until = min(until, settings.epochs)
         if backend == "torch":
             engine = Together(spectra, labels, device)

@@ -7,12 +7,19 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from preflare.kernels import convnet, training
+from preflare.kernels.ahead import compile_ahead
 from preflare.kernels.reference import Together
 from preflare.members import Sides, first_weights, shuffled
 from preflare.network import ConvNet
 from preflare.training import Compiled
 
 N = 500
+
+
+@pytest.fixture(scope="module", autouse=True)
+def read_not_compiled():
+    """Read single precision from the cache, as swarms do, before a loop is called by hand."""
+    compile_ahead()
 
 
 @pytest.fixture(scope="module")

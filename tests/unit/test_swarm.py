@@ -1,5 +1,6 @@
 """Many networks as one: trained, interrupted, asked, stored, and refused bad input."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -203,6 +204,19 @@ def test_a_killed_training_goes_on(tmp_path):
     assert run.returncode == -signal.SIGKILL
     resumed = trained(epochs=10, checkpoint=store)
     np.testing.assert_array_equal(resumed.members.kept, trained(epochs=10).members.kept)
+
+
+def test_the_process_that_compiles_gets_the_same_bits(tmp_path):
+    """Other processes read the loops from numba's cache: here one finds it empty, one full."""
+    script = (
+        "from tests.unit.test_swarm import trained\n"
+        "print(trained(epochs=10).members.kept.tobytes().hex())"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    printed = [
+        subprocess.check_output([sys.executable, "-c", script], env=environment) for _ in range(2)
+    ]
+    assert printed[0] == printed[1]
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):

@@ -1,0 +1,64 @@
+"""Have the loops compiled once, by a process of its own, for all others to read.
+
+The process that compiles a loop runs other machine code than those that read the result from
+numba's cache: sums are taken in another order, and last digits differ. So that the same seed gives
+the same bits everywhere on a machine, every process is to read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import llvmlite.binding
+import numba
+import numpy as np
+
+from preflare.errors import NetworkError
+from preflare.kernels import training
+from preflare.kernels.convnet import BLOCK, POINTS, WEIGHTS
+
+
+@lru_cache(maxsize=1)
+def compile_ahead() -> None:
+    """Compile the loops in another process, unless that was done for these sources before.
+
+    Raises
+    ------
+    NetworkError
+        If that process fails.
+    """
+    made_of = [numba.__version__, llvmlite.binding.get_host_cpu_name()]
+    made_of += [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
+    stamp = Path(str(training.train_epoch.stats.cache_path)) / f"ahead-{key}"
+    if stamp.exists():
+        return
+    process = subprocess.run(
+        [sys.executable, "-c", "from preflare.kernels.ahead import _use; _use()"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        said = process.stderr.strip().splitlines() or ["no reason given"]
+        raise NetworkError(f"The loops do not compile ({said[-1]}): choose the backend 'torch'.")
+    with suppress(OSError):
+        stamp.touch()
+
+
+def _use() -> None:
+    """Call every loop with arrays of the types that a swarm has."""
+    weights = np.zeros(WEIGHTS, np.float32)
+    spectra = np.zeros((BLOCK, POINTS), np.float32)
+    labels, places = np.zeros(BLOCK, np.int8), np.arange(BLOCK)
+    state = weights, np.zeros_like(weights), np.zeros_like(weights), 0
+    training.train_epoch(*state, spectra, labels, places, BLOCK, 1e-3, 0.0)
+    training.evaluate(weights, spectra, labels, places)
+    training.logits(weights, spectra, np.zeros(BLOCK, np.float32))
