@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -194,10 +195,13 @@ class Study:
     def spectra(self) -> LabelledSpectra:
         """Return what there is to learn from: accepted spectra, those of PF before the onset."""
         path = self.cache / f"spectra-{self.profile}-{self._key('training')}.npz"
-        if not path.exists():
-            labelled = LabelledSpectra.drawn(self.cubes(), self.size.spectra, self.seed)
-            kept(path, labelled.save)
-        return LabelledSpectra.load(path)
+        kept(
+            path,
+            lambda place: LabelledSpectra.drawn(self.cubes(), self.size.spectra, self.seed).save(
+                place
+            ),
+        )
+        return _read_spectra(path)
 
     def partitions(self) -> tuple[Partition, ...]:
         """Return the random partitions to choose from, five observations a class to test on."""
@@ -235,7 +239,8 @@ class Study:
                 wanted.update(side.encode() + places.tobytes())
         folder = self.cache / f"swarms-{self.profile}-{self._key('training')}"
         path = folder / f"{wanted.hexdigest()[:16]}.safetensors"
-        if not path.exists():
+
+        def make(place: Path) -> None:
             swarm = Swarm.train(
                 data.spectra,
                 data.labels,
@@ -247,8 +252,9 @@ class Study:
                 checkpoint=path.with_suffix(".training"),
                 progress=progress,
             )
-            kept(path, swarm.save)
-        return Swarm.load(path)
+            swarm.save(place)
+
+        return Swarm.load(kept(path, make))
 
     def chosen(self) -> Partition:
         """Return the partition whose network has the best skill on its test side.
@@ -301,3 +307,9 @@ class Study:
             write_cube(self.quiet_sun().flag(cube), path)
 
         return open_cube(kept(self._cube_path(each), make))
+
+
+@lru_cache(maxsize=1)
+def _read_spectra(path: Path) -> LabelledSpectra:
+    """Read labelled spectra once, however many splits are made of them."""
+    return LabelledSpectra.load(path)

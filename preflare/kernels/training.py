@@ -27,7 +27,7 @@ def judge(logits, labels, places, slope):
     Sets ``slope`` to the derivative of each cross-entropy, 0 where the block has no spectrum.
     Returns the summed cross-entropy, and how many PF and AR spectra are called PF.
     """
-    loss, product, hits, alarms = 0.0, 1.0, 0, 0
+    loss, hits, alarms = 0.0, 0, 0
     slope[:] = 0
     for b in range(places.size):
         logit, label = logits[b], labels[places[b]]
@@ -35,13 +35,11 @@ def judge(logits, labels, places, slope):
         small = np.exp(-abs(away))
         share = small / (1 + small) if away < 0 else 1 / (1 + small)
         slope[b] = -share if label else share
-        # log(1 + exp(away)) without overflow; of all the factors one logarithm is taken.
-        loss += 0.0 if away < 0 else away
-        product *= 1.0 + small
+        loss += np.log1p(small) + (0.0 if away < 0 else away)  # log(1 + exp(away))
         if logit > 0:
             hits += label
             alarms += 1 - label
-    return loss + np.log(product), hits, alarms
+    return loss, hits, alarms
 
 
 @compiled

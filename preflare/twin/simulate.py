@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from preflare.atomic import atomically
 from preflare.errors import SimulationError, reason
 from preflare.observations import Observation, read_observations
+from preflare.observations import observation as look_up
 from preflare.twin.blends import blends
 from preflare.twin.library import WAVELENGTH
 from preflare.twin.modes import mode, profile_named
@@ -90,9 +91,7 @@ def simulate(
 
 def chosen(names: Iterable[str]) -> list[Observation]:
     """Return the observations of some names or ids, in the order of Table A1; all for none."""
-    from preflare.observations import observation
-
-    wanted = {observation(name).name for name in names}
+    wanted = {look_up(name).name for name in names}
     return [each for each in read_observations() if not wanted or each.name in wanted]
 
 

@@ -2,21 +2,12 @@
 
 import gzip
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import preflare as pf
-from tests.conftest import mg_profile
-
-
-def preflare(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "preflare", *map(str, arguments)],
-        capture_output=True, text=True, check=False, cwd=cwd,
-    )  # fmt: skip
+from tests.conftest import mg_profile, preflare
 
 
 def names_in(folder):

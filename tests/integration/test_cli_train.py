@@ -9,16 +9,9 @@ import numpy as np
 import pytest
 
 import preflare as pf
-from tests.conftest import mg_profile
+from tests.conftest import mg_profile, preflare
 
 ONSET = "2014-03-29T17:00"
-
-
-def preflare(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "preflare", *map(str, arguments)],
-        capture_output=True, text=True, check=False, cwd=cwd,
-    )  # fmt: skip
 
 
 @pytest.fixture
