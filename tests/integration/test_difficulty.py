@@ -18,8 +18,13 @@ from preflare.reliability import area_under_curve
 from preflare.sizes import Size
 from preflare.splits import random_spectra_split
 
-SIZE = Size(spectra=6_000, training=12_000, splits=20, members=1, epochs=20)
-"""All accepted spectra of the quick twin; of each split 6,000 of each class."""
+SIZE = Size(spectra=6_000, training=12_000, splits=150, members=1, epochs=20)
+"""All accepted spectra of the quick twin; of each split at most 6,000 of each class.
+
+Which networks fall silent, and with them a median, depends on the last bits of a processor's
+arithmetic: the gap between two medians of 20 splits has a standard deviation of 0.025, of 150 of
+0.009, and is 0.075.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +41,13 @@ def skill(study, splits):
 
 
 @pytest.fixture(scope="module")
-def observation_wise_skill(sized):
-    splits = [sized.split(partition) for partition in sized.partitions()]
-    assert {split.train.size for split in splits} == {SIZE.training}
-    return skill(sized, splits)
+def observation_wise_splits(sized):
+    return [sized.split(partition) for partition in sized.partitions()]
+
+
+@pytest.fixture(scope="module")
+def observation_wise_skill(sized, observation_wise_splits):
+    return skill(sized, observation_wise_splits)
 
 
 def test_networks_find_the_difference_but_not_easily(observation_wise_skill):
@@ -53,11 +61,13 @@ def test_splits_differ_as_widely_as_the_paper_s(observation_wise_skill):
     assert np.ptp(observation_wise_skill[observation_wise_skill != 0]) >= 0.25
 
 
-def test_a_random_split_of_spectra_leaks(sized, observation_wise_skill):
+def test_a_random_split_of_spectra_leaks(sized, observation_wise_splits, observation_wise_skill):
     labels = sized.spectra().labels
     splits = [
-        random_spectra_split(labels, seed, at_most=SIZE.training) for seed in range(SIZE.splits)
+        random_spectra_split(labels, seed, at_most=split.train.size)
+        for seed, split in enumerate(observation_wise_splits)
     ]
+    assert [s.train.size for s in splits] == [s.train.size for s in observation_wise_splits]
     leaking = np.median(skill(sized, splits))
     assert leaking >= np.median(observation_wise_skill) + 0.05
     assert leaking > np.quantile(observation_wise_skill, 0.6)
