@@ -18,6 +18,8 @@ from preflare.skill import true_skill_statistic
 from preflare.spectrum import LINES, grid, velocity
 
 if TYPE_CHECKING:
+    from preflare.explain.expected_gradients import expected_gradients
+    from preflare.explain.gradcam import grad_cam
     from preflare.network import ConvNet
     from preflare.quietsun import QuietSun
     from preflare.study import Study
@@ -30,6 +32,8 @@ _HEAVY = {
     "QuietSun": "preflare.quietsun",
     "Study": "preflare.study",
     "Swarm": "preflare.swarm",
+    "expected_gradients": "preflare.explain.expected_gradients",
+    "grad_cam": "preflare.explain.gradcam",
 }
 """What needs torch, which takes seconds to import: only when asked for."""
 
@@ -60,6 +64,8 @@ __all__ = [
     "clean_observation",
     "count_rules",
     "cutout",
+    "expected_gradients",
+    "grad_cam",
     "grid",
     "observation",
     "open_cube",

@@ -41,6 +41,10 @@ class SkillError(PreflareError):
     """Scores cannot be computed from what was given."""
 
 
+class ExplanationError(PreflareError):
+    """Spectra cannot be explained, or explanations cannot be judged, as asked."""
+
+
 class BookError(PreflareError):
     """The book cannot be built."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,8 +11,24 @@ from preflare.errors import NetworkError, reason
 from preflare.spectrum import POINTS
 
 
-def checked_spectra(spectra: ArrayLike) -> NDArray[np.float32]:
-    """Return spectra as a network takes them: (n, 240) float32, finite, each with maximum 1.
+def checked_spectra(
+    spectra: ArrayLike,
+    *,
+    normalised: bool = True,
+    name: str = "spectra",
+    kind: type[np.floating[Any]] = np.float32,
+) -> NDArray[Any]:
+    """Return spectra as a network takes them: (n, 240), finite, each with maximum 1.
+
+    Parameters
+    ----------
+    spectra : array, (n, 240)
+    normalised : bool
+        Whether to insist on the maximum.
+    name : str
+        What to call them in an error.
+    kind : type
+        Their precision.
 
     Raises
     ------
@@ -18,25 +36,25 @@ def checked_spectra(spectra: ArrayLike) -> NDArray[np.float32]:
         If they are not like that.
     """
     try:
-        values = np.ascontiguousarray(spectra, np.float32)
+        values = np.ascontiguousarray(spectra, kind)
     except (TypeError, ValueError) as error:
         raise NetworkError(
-            f"The spectra are no array of numbers ({reason(error)}): give (n, {POINTS})."
+            f"The {name} are no array of numbers ({reason(error)}): give (n, {POINTS})."
         ) from error
     if values.ndim != 2 or values.shape[1] != POINTS or not len(values):
         raise NetworkError(
-            f"Spectra of shape {values.shape} do not fit the network: "
+            f"The {name} of shape {values.shape} do not fit the network: "
             f"give (n, {POINTS}), on the grid of preflare.grid()."
         )
-    highest = values.max(axis=1)
     if not np.isfinite(values).all():
         count = int((~np.isfinite(values).all(axis=1)).sum())
         raise NetworkError(
-            f"{count} of {len(values)} spectra hold nan or inf: leave out what "
+            f"{count} of {len(values)} {name} hold nan or inf: leave out what "
             "preflare.accepted rejects."
         )
+    highest = values.max(axis=1)
     wrong = np.abs(highest - 1.0) > 1e-3
-    if wrong.any():
+    if normalised and wrong.any():
         raise NetworkError(
             f"{int(wrong.sum())} of {len(values)} spectra are not normalised (one has the maximum "
             f"{highest[wrong][0]:.4g}): divide each by its maximum, as preflare.clean does."

@@ -20,7 +20,7 @@ import numba
 import numpy as np
 
 from preflare.errors import NetworkError
-from preflare.kernels import training
+from preflare.kernels import explaining, training
 from preflare.kernels.convnet import BLOCK, POINTS, WEIGHTS
 
 
@@ -62,3 +62,11 @@ def _use() -> None:
     training.train_epoch(*state, spectra, labels, places, BLOCK, 1e-3, 0.0)
     training.evaluate(weights, spectra, labels, places)
     training.logits(weights, spectra, np.zeros(BLOCK, np.float32))
+    wanted, alphas = np.zeros(2, np.float32), np.zeros((BLOCK, 1), np.float32)
+    explaining.outputs(weights, wanted, False, spectra, np.zeros(BLOCK, np.float32))
+    sums = np.zeros_like(spectra), np.zeros_like(spectra), np.zeros((BLOCK, BLOCK), np.float32)
+    explaining.expected_gradients(weights, wanted, False, spectra, places, alphas, spectra, *sums)
+    wide, off = np.zeros((BLOCK, POINTS)), np.zeros(POINTS)
+    explaining.attributed(spectra, sums[0], sums[1], off, BLOCK, wide)
+    explaining.variances(sums[0], sums[2], spectra, places, True, np.zeros(BLOCK))
+    explaining.grad_cam(weights[None], 1, False, spectra, np.zeros((1, BLOCK, 22), np.float32))

@@ -88,8 +88,8 @@ def gather(spectra, places, block):
 @compiled
 def forward(weights, work):
     """Take the block in a workspace to its logits: PF less AR, left in the workspace too."""
-    block, first, second, pooled, hidden, logit = work
-    w1, b1, w2, b2, w3, b3, w4, b4 = parts(weights)
+    block, first = work[0], work[1]
+    w1, b1 = parts(weights)[:2]
     zero = weights.dtype.type(0)
     for o in range(LENGTH_1):
         rows = block[STRIDE * o : STRIDE * o + TAPS_1]
@@ -102,6 +102,15 @@ def forward(weights, work):
                 s1 += w1[1, k] * value
             map_0[b] = zero if s0 < zero else s0
             map_1[b] = zero if s1 < zero else s1
+    onwards(weights, work)
+
+
+@compiled
+def onwards(weights, work):
+    """Take the first layer's maps in a workspace on to the logits."""
+    _, first, second, pooled, hidden, logit = work
+    _, _, w2, b2, w3, b3, w4, b4 = parts(weights)
+    zero = weights.dtype.type(0)
     for o in range(LENGTH_2):
         rows_0 = first[0, STRIDE * o : STRIDE * o + TAPS_2]
         rows_1 = first[1, STRIDE * o : STRIDE * o + TAPS_2]

@@ -15,6 +15,8 @@ DURATION = (60.0, 300.0)
 """s."""
 SIZE = (0.8, 6.6)
 """arcsec; full width at half maximum."""
+SLOWING = 60.0
+"""s over which ribbons lose their speed, e-fold: they run out of field, and stay in view."""
 FAINTEST = 0.02
 """An event ends where it replaces a smaller share of the light than this."""
 
@@ -187,7 +189,7 @@ class Flare:
     onset : float
         s.
     speed : float
-        arcsec/s at which each ribbon moves away.
+        arcsec/s at which each ribbon moves away at first.
     start : float
         arcsec from the inversion line at which they appear.
     extent : float
@@ -216,7 +218,7 @@ class Flare:
         since = t - self.onset
         if not (since > 0).any():
             return np.zeros_like(across)
-        front = self.start + self.speed * np.maximum(since, 0.0)
+        front = self.start - self.speed * SLOWING * np.expm1(-np.maximum(since, 0.0) / SLOWING)
         ahead = np.abs(across) - front[:, None]
         shape = np.where(
             ahead > 0, np.exp(-0.5 * (ahead / self.width) ** 2), np.exp(ahead / self.trail)

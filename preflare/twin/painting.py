@@ -21,6 +21,8 @@ LEAST_LIGHT = 0.05
 """Share of the undisturbed light that an event leaves at any wavelength."""
 BRIGHTEST = 0.4
 """A precursor adds at most this share of a pixel's light to it: brighter ones fill less of it."""
+OUTSHINES = 0.1
+"""Share of a pixel's light from which on a ribbon hides the precursors that happen there."""
 PALETTE_SEED = 20230303
 
 
@@ -84,7 +86,7 @@ class Painter:
         undisturbed = undisturbed.reshape(*shape, -1)
         kind, share = scene.precursors(x, t, y)
         ribbons = scene.ribbons(x, t, y)
-        flaring = ribbons > share
+        flaring = (ribbons > share) | (ribbons > OUTSHINES)
         kind[flaring] = RIBBON
         share[flaring] = ribbons[flaring]
         rows, columns = np.nonzero(share)

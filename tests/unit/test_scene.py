@@ -124,13 +124,13 @@ def test_events_lie_along_the_inversion_line():
     assert set(np.unique(events.kind)) == {1, 2, 3, 4, 5}
 
 
-def test_ribbons_part_at_their_speed():
+def test_ribbons_part_at_their_speed_and_slow_down():
     flare = Flare(100.0, 0.2, 1.0, 20.0, 0.5, 3.0, 0.9)
     across = np.linspace(-60, 60, 2401)
     for since in (90.0, 200.0):
         share = flare.share(np.zeros((1, 2401)), across[None], np.array([100.0 + since]))[0]
         brightest = np.abs(across[share > 0.999 * share.max()])
-        assert brightest.mean() == pytest.approx(1.0 + 0.2 * since, abs=0.1)
+        assert brightest.mean() == pytest.approx(1.0 + 12.0 * (1 - np.exp(-since / 60)), abs=0.1)
     assert not flare.share(np.zeros((1, 3)), np.zeros((1, 3)), np.array([100.0])).any()
 
 

@@ -1,0 +1,223 @@
+"""Grad-CAM: where the last feature maps are active that speak for a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from dask.base import compute
+from dask.delayed import delayed
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
+
+from preflare.errors import ExplanationError
+from preflare.explain.outputs import Backend, finite
+from preflare.kernels import explaining as kernels
+from preflare.kernels.ahead import compile_ahead
+from preflare.kernels.convnet import LENGTH_2
+from preflare.network import ConvNet, receptive_field
+from preflare.network_inputs import checked_spectra
+from preflare.spectrum import POINTS
+from preflare.swarm import Swarm
+from preflare.training import check_backend
+
+Array = NDArray[Any]
+Target = Literal["AR", "PF", "argmax"]
+
+TARGETS: dict[str, int] = {"AR": kernels.AR, "PF": kernels.PF, "argmax": kernels.ARGMAX}
+AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to make Grad-CAM.
+
+    Attributes
+    ----------
+    averaged : {"positions", "maps"}
+        What gradients are averaged over. Over positions, each map gets a weight (Eq. B.1); over
+        maps, each position gets one.
+    placed : {"centres", "stretched"}
+        Where the 22 units are put on the spectrum: at the centre of what each sees, point 23 + 9 j,
+        or evenly from the first point to the last.
+    target : {"PF", "AR", "argmax"}
+        Class whose logit is explained; ``"argmax"`` takes the one that each member decides for.
+    divided : bool
+        Whether each map is divided by its maximum before the mean over members.
+
+    Raises
+    ------
+    ExplanationError
+        If one of them is something else.
+    """
+
+    averaged: Literal["positions", "maps"] = "positions"
+    placed: Literal["centres", "stretched"] = "centres"
+    target: Target = "PF"
+    divided: bool = False
+
+    def __post_init__(self) -> None:
+        if self.target not in TARGETS:
+            raise ExplanationError(
+                f"There is no class {self.target!r} to explain: choose {', '.join(TARGETS)}."
+            )
+        for name, choices in (
+            ("averaged", ("positions", "maps")),
+            ("placed", ("centres", "stretched")),
+        ):
+            if getattr(self, name) not in choices:
+                raise ExplanationError(
+                    f"Grad-CAM cannot be {name} as {getattr(self, name)!r}: "
+                    f"choose {' or '.join(choices)}."
+                )
+
+
+EQUATIONS = Variant()
+"""Equations B.1 and B.2 of Panos et al. (2023)."""
+PUBLISHED = Variant("maps", "stretched", "argmax", divided=True)
+"""What the code published with the paper does instead."""
+VARIANTS = {"equations": EQUATIONS, "published": PUBLISHED}
+
+
+def grad_cam(
+    swarm: Swarm,
+    spectra: ArrayLike,
+    *,
+    target: Target | None = None,
+    variant: Variant | Literal["equations", "published"] = "equations",
+    backend: Backend = "compiled",
+    device: str = "cpu",
+    workers: int | None = None,
+) -> NDArray[np.float32]:
+    """Return Grad-CAM's maps (n, 240), the mean over members (Panos et al. 2023, Eqs. 2, B.1, B.2).
+
+    Parameters
+    ----------
+    swarm : Swarm
+    spectra : array, (n, 240)
+        What to explain.
+    target : {"PF", "AR", "argmax"}, optional
+        Class to explain. Default: the variant's.
+    variant : {"equations", "published"} or Variant
+        How the maps are made, see `Variant`.
+    backend : {"compiled", "torch"}
+        Compiled loops or torch's autograd.
+    device : str
+        Where torch computes.
+    workers : int, optional
+        Threads of the compiled loops. Default: as many as there are cores.
+
+    Returns
+    -------
+    ndarray of float32, (n, 240)
+
+    Raises
+    ------
+    ExplanationError
+        If the swarm has no members or a diverged one, or there is no such variant or target.
+    NetworkError
+        If the spectra do not fit.
+    """
+    kind = _variant(variant, target)
+    values = checked_spectra(spectra, normalised=False)
+    rows = _ready(swarm, backend, device)
+    if backend == "torch":
+        each = [_by_torch(module, values, kind, device) for module in swarm.modules()]
+        return placed(np.mean(each, axis=0), kind.placed)
+    out = np.empty((len(values), POINTS), np.float32)
+
+    def explain(where: slice) -> None:
+        out[where] = placed(_coarse(rows, values[where], kind).mean(axis=0), kind.placed)
+
+    task = delayed(explain, pure=False, traverse=False)
+    starts = range(0, len(values), AT_ONCE)
+    options: dict[str, Any] = {} if workers is None else {"num_workers": workers}
+    parts = [task(slice(start, start + AT_ONCE)) for start in starts]
+    with threadpool_limits(1):
+        compute(*parts, scheduler="threads", **options)
+    return out
+
+
+def coarse_maps(
+    swarm: Swarm,
+    spectra: ArrayLike,
+    *,
+    target: Target | None = None,
+    variant: Variant | Literal["equations", "published"] = "equations",
+) -> NDArray[np.float32]:
+    """Return every member's maps (members, n, 22) before they are put on the spectrum.
+
+    See `grad_cam` for the rest; `placed` puts them there.
+    """
+    kind = _variant(variant, target)
+    values = checked_spectra(spectra, normalised=False)
+    return _coarse(_ready(swarm, "compiled", "cpu"), values, kind)
+
+
+def placed(maps: Array, place: Literal["centres", "stretched"] = "centres") -> NDArray[np.float32]:
+    """Put maps (..., 22) on the grid (..., 240): linear between units, constant beyond the ends."""
+    return np.asarray(maps @ _spreading(place), np.float32)
+
+
+@cache
+def _spreading(place: Literal["centres", "stretched"]) -> NDArray[np.float32]:
+    """Return what each unit alone puts on the grid (22, 240)."""
+    _, stride, centre = receptive_field(ConvNet().features)
+    if place == "centres":
+        at = centre + stride * np.arange(LENGTH_2)
+    else:
+        at = np.linspace(0, POINTS - 1, LENGTH_2)
+    points = np.arange(POINTS)
+    return np.stack([np.interp(points, at, unit) for unit in np.eye(LENGTH_2)]).astype(np.float32)
+
+
+def _coarse(weights: Array, spectra: Array, kind: Variant) -> NDArray[np.float32]:
+    """Return coarse maps (members, n, 22)."""
+    out = np.empty((len(weights), len(spectra), LENGTH_2), np.float32)
+    kernels.grad_cam(weights, TARGETS[kind.target], kind.averaged == "maps", spectra, out)
+    return _divided(out) if kind.divided else out
+
+
+def _by_torch(module: ConvNet, spectra: Array, kind: Variant, device: str) -> NDArray[np.float32]:
+    """Return one ConvNet's coarse maps (n, 22), differentiated by torch."""
+    network, parts = module.to(device), []
+    for start in range(0, len(spectra), AT_ONCE):
+        light = torch.as_tensor(spectra[start : start + AT_ONCE], device=device)[:, None]
+        maps = network.features(light)
+        logits = network.classifier(maps)
+        if kind.target == "argmax":
+            called = logits.max(dim=1).values
+        else:
+            called = logits[:, TARGETS[kind.target]]
+        (slope,) = torch.autograd.grad(called.sum(), maps)
+        weight = slope.mean(dim=2 if kind.averaged == "positions" else 1, keepdim=True)
+        parts.append((weight * maps).sum(dim=1).relu().detach().cpu().numpy())
+    coarse = np.concatenate(parts)
+    return _divided(coarse) if kind.divided else coarse
+
+
+def _divided(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    highest = maps.max(axis=-1, keepdims=True)
+    return np.divide(maps, highest, out=np.zeros_like(maps), where=highest > 0)
+
+
+def _variant(variant: Variant | str, target: Target | None) -> Variant:
+    if isinstance(variant, str):
+        if variant not in VARIANTS:
+            raise ExplanationError(
+                f"There is no variant {variant!r} of Grad-CAM: choose {' or '.join(VARIANTS)}."
+            )
+        variant = VARIANTS[variant]
+    return variant if target is None else replace(variant, target=target)
+
+
+def _ready(swarm: Swarm, backend: Backend, device: str) -> NDArray[np.float32]:
+    check_backend(backend, device)
+    if not len(swarm):
+        raise ExplanationError("The swarm has no members to explain: give one or more.")
+    if backend == "compiled":
+        compile_ahead()
+    return finite(swarm)
