@@ -60,9 +60,9 @@ def reason(error: BaseException) -> str:
     Returns
     -------
     str
-        The operating system's own words where there are any, else the first line of the message.
+        The operating system's own words where there are any, else the message's first sentence.
     """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     first_line = str(error).strip().splitlines()
-    return first_line[0].rstrip(".") if first_line else type(error).__name__
+    return first_line[0].split(". ")[0].rstrip(".") if first_line else type(error).__name__

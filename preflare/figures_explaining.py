@@ -130,19 +130,23 @@ def errors_by_draws(
     axes.legend(fontsize="small")
 
 
-def gaps(axes: Axes, ratio: NDArray[Any]) -> None:
+def gaps(axes: Axes, ratios: Mapping[str, NDArray[Any]]) -> None:
     """Draw how gaps of completeness, in units of their standard errors, are distributed.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
-    ratio : ndarray, shape (n,)
+    ratios : mapping of str to ndarray, shape (n,)
+        By estimator.
     """
-    edges = np.linspace(-3.5, 3.5, 57).tolist()
-    axes.hist(np.clip(ratio, -3.5, 3.5), edges, color="C0", density=True)
-    place = np.linspace(-3.5, 3.5, 200)
+    edges = np.linspace(-4, 4, 41)
+    for (name, ratio), colour in zip(ratios.items(), ("C0", "C2"), strict=False):
+        density, _ = np.histogram(np.clip(ratio, -4, 4), edges, density=True)
+        axes.stairs(density, edges, color=colour, lw=1.8, label=name)
+    place = np.linspace(-4, 4, 200)
     axes.plot(place, np.exp(-0.5 * place**2) / np.sqrt(2 * np.pi), "0.3", lw=1.2, ls="--")
-    axes.set(xlabel="Gap / standard error", ylabel="Density", xlim=(-3.5, 3.5))
+    axes.set(xlabel="Gap / standard error", ylabel="Density", xlim=(-4, 4))
+    axes.legend(fontsize="x-small")
 
 
 def shared_out(
@@ -172,9 +176,9 @@ def shared_out(
 
 
 def flipping(
-    axes: Axes, fraction: NDArray[Any], curves: Mapping[str, NDArray[Any]], ylabel: str
+    axes: Axes, fraction: NDArray[Any], curves: Mapping[str, NDArray[Any]], done: str
 ) -> None:
-    """Draw mean outputs against the share of points replaced.
+    """Draw the mean probability of PF against the share of points that something was done to.
 
     Parameters
     ----------
@@ -182,7 +186,8 @@ def flipping(
     fraction : ndarray, shape (steps,)
     curves : mapping of str to ndarray, shape (steps,)
         By order; that of name ``"random order"`` is grey.
-    ylabel : str
+    done : str
+        To the points.
     """
     for name, values in curves.items():
         chance = name == "random order"
@@ -190,7 +195,7 @@ def flipping(
             100 * fraction, values, label=name, lw=1.2 if chance else 1.8,
             color="0.6" if chance else None, ls="--" if chance else "-",
         )  # fmt: skip
-    axes.set(xlabel="Points replaced (%)", ylabel=ylabel, xlim=(0, 100))
+    axes.set(xlabel=f"Points {done} (%)", ylabel="Probability of PF", xlim=(0, 100), ylim=(0, 1.02))
     axes.legend(fontsize="small")
 
 
@@ -213,7 +218,7 @@ def by_layer(axes: Axes, layers: Sequence[str], groups: Mapping[str, NDArray[Any
         axes.errorbar(place, middle, spread, marker=next(markers), ms=6, lw=1.5, label=name)
     axes.axhline(0, color="0.4", lw=0.8)
     axes.set_xticks(range(len(layers)), layers, fontsize="small")
-    axes.set(ylabel="Rank correlation", ylim=(-0.65, 1.05))
+    axes.set(ylabel="Rank correlation", ylim=(-1.05, 1.05))
     axes.legend(fontsize="small")
 
 

@@ -36,8 +36,11 @@ def checked_spectra(
         If they are not like that.
     """
     try:
-        values = np.ascontiguousarray(spectra, kind)
-    except (TypeError, ValueError) as error:
+        if np.iscomplexobj(spectra):
+            raise TypeError("they are complex")
+        # Writable, for the compiled loops would be compiled anew for arrays that are not.
+        values = np.require(spectra, kind, ["C", "W"])
+    except (TypeError, ValueError, RuntimeError) as error:
         raise NetworkError(
             f"The {name} are no array of numbers ({reason(error)}): give (n, {POINTS})."
         ) from error

@@ -30,3 +30,30 @@ SIZES = {
 }
 """By profile. The paper's: 50 splits and 50 members of 100 epochs; its split has 48,386 spectra to
 train on."""
+
+
+@dataclass(frozen=True)
+class ArtificialSize:
+    """How much there is to the artificial test.
+
+    Attributes
+    ----------
+    flare : int
+        Spectra of flares, at most; each is used twice, with and without the artefact.
+    members : int
+        Networks.
+    snapshots : tuple of int
+        Batches after which weights are kept; the last one ends the training.
+    """
+
+    flare: int
+    members: int
+    snapshots: tuple[int, ...]
+
+
+ARTIFICIAL = {
+    "quick": ArtificialSize(20_000, 50, (50, 100, 200, 500, 1_000, 1_500)),
+    "paper": ArtificialSize(700_000, 500, (50, 100, 200, 500, 1_000, 2_000, 5_833)),
+}
+"""By profile. The paper's: 700,000 spectra make 1.4 million, 5,833 batches of 240, and up to 500
+networks."""

@@ -15,19 +15,21 @@ import xarray as xr
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from preflare.artificial import FlareSpectra, Pairs
 from preflare.cleaning import clean_observation
+from preflare.course import Course, follow
 from preflare.cubes import open_cube, write_cube
 from preflare.errors import StudyError
 from preflare.labelled import LabelledSpectra
 from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
 from preflare.observations import Observation, observation, read_observations
 from preflare.partitions import Partition, random_partitions
-from preflare.products import cache_folder, digest, kept, product_key
+from preflare.products import cache_folder, kept
 from preflare.quietsun import QuietSun
 from preflare.rules import accepted, count_rules
-from preflare.shipped import shipped
-from preflare.sizes import SIZES
+from preflare.sizes import ARTIFICIAL, SIZES
 from preflare.splits import Split, balanced_split
+from preflare.stages import Stage, stage_key
 from preflare.swarm import Swarm
 from preflare.twin.modes import PROFILES
 from preflare.twin.observing import Settings
@@ -35,19 +37,6 @@ from preflare.twin.simulate import described, simulate
 
 Spectra = NDArray[np.float32]
 
-READING = ("level2.py", "layout.py", "lazyfits.py", "spectrum.py", "observations.py", "shipped.py")
-SIMULATING = ("twin", *READING)  # which measures blends on real files
-CLEANING = ("cleaning.py", "rules.py", "quietsun.py")
-LEARNING = ("labelled.py", "partitions.py", "splits.py", "network_inputs.py")
-TRAINING = (
-    *LEARNING,
-    "network.py",
-    "members.py",
-    "training.py",
-    "swarm.py",
-    "kernels",
-    "weights.py",
-)
 QUIET_MODES = ("AR 1", "AR 5", "AR 9", "AR 15")
 """Observations whose modes look at the quiet Sun."""
 
@@ -139,6 +128,33 @@ class Study:
         the same of the profiles normalised each by its maximum.
         """
         return open_cube(self.files(name) / "truth.zarr")
+
+    def events(self, which: NDArray[np.int64]) -> tuple[Spectra, NDArray[np.uint8]]:
+        """Return what events did to some of the study's spectra.
+
+        Parameters
+        ----------
+        which : ndarray of int, (n,)
+            Their places in `spectra`.
+
+        Returns
+        -------
+        difference : ndarray of float32, (n, 240)
+            The normalised profile less the one that there would be without events.
+        kind : ndarray of uint8, (n,)
+            Of the strongest event, a place in `preflare.twin.truth.TRUTH_KINDS`.
+        """
+        data = self.spectra()
+        difference = np.zeros((len(which), data.spectra.shape[1]), np.float32)
+        kind = np.zeros(len(which), np.uint8)
+        names = np.asarray(data.observation)[which]
+        for name in np.unique(names):
+            own = np.flatnonzero(names == name)
+            time, step, slit = (xr.DataArray(at, dims="n") for at in data.place[which[own]].T)
+            found = self.truth(str(name)).isel(time=time, step=step, slit=slit)
+            difference[own] = found["normalised_difference"].values
+            kind[own] = found["kind"].values
+        return difference, kind
 
     def quiet_spectra(self) -> Spectra:
         """Return the accepted spectra (n, 240) of quiet-Sun observations."""
@@ -271,22 +287,49 @@ class Study:
         """Return the swarm: networks trained on the chosen split (Panos et al. 2023, Sect. 7)."""
         return self.train(self.split(self.chosen()), progress=progress)
 
-    def _key(self, stage: Literal["simulation", "quiet", "cube", "training"]) -> str:
-        package = Path(__file__).parent
-        modules = SIMULATING if stage == "simulation" else (*SIMULATING, *CLEANING)
-        settings: dict[str, Any] = {}
-        if stage == "training":
-            modules = (*modules, *TRAINING)
-            settings["size"] = asdict(self.size)
-        sources = [package / module for module in modules]
-        sources += [shipped(name) for name in ("observations.ecsv", "twin", "iris")]
-        return product_key(
-            source=self.source,
-            profile=self.profile if stage != "quiet" else "quick",
-            seed=self.seed,
-            code=digest(sources),
-            **settings,
+    def flare_spectra(self) -> FlareSpectra:
+        """Return accepted spectra taken after the onset of a flare."""
+        path = self.cache / f"flare-{self.profile}-{self._key('artificial')}.npz"
+        at_most = ARTIFICIAL[self.profile].flare
+        kept(
+            path,
+            lambda place: FlareSpectra.drawn(self.cubes(), at_most, self.seed).save(place),
         )
+        return FlareSpectra.load(path)
+
+    def pairs(self) -> Pairs:
+        """Return the flare spectra with and without the artefact (Panos et al. 2023, Sect. 5)."""
+        return Pairs.of(self.flare_spectra(), seed=self.seed)
+
+    def artificial_course(
+        self, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Course:
+        """Return networks trained to find the artefact, with their weights on the way.
+
+        Parameters
+        ----------
+        progress : callable
+            See `preflare.course.follow`.
+        """
+        path = self.cache / f"course-{self.profile}-{self._key('artificial')}.safetensors"
+        size = ARTIFICIAL[self.profile]
+
+        def make(place: Path) -> None:
+            pairs, course = self.pairs(), Course.new(size.members, self.seed)
+            data = pairs.spectra, pairs.labels, pairs.split
+            course.then(follow(course, *data, size.snapshots, progress=progress)).save(place)
+
+        return Course.load(kept(path, make))
+
+    def _key(self, stage: Stage) -> str:
+        settings: dict[str, Any] = {"source": self.source, "profile": self.profile}
+        if stage == "quiet":
+            settings["profile"] = "quick"
+        if stage == "training":
+            settings["size"] = asdict(self.size)
+        if stage == "artificial":
+            settings["size"] = asdict(ARTIFICIAL[self.profile])
+        return stage_key(stage, seed=self.seed, **settings)
 
     def _simulated(
         self, observations: list[Observation], progress: Callable[[Path], None]

@@ -237,8 +237,8 @@ def check_backend(backend: str, device: str) -> None:
             f"The compiled loops do not run on {device!r}: choose the backend 'torch' for that."
         )
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.empty(1, device=torch.device(device)).cpu()
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise NetworkError(
             f"torch cannot compute on {device!r} here ({reason(error)}): choose 'cpu'."
         ) from error

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preflare.errors import ExplanationError
+from preflare.explain.judged import check_choice, whole_number
 
 Design = Literal["spread", "independent"]
 DESIGNS = ("spread", "independent")
@@ -28,21 +29,39 @@ class Draws:
         Of the baseline.
     alpha : ndarray of float32, (samples,)
         How far from it towards the spectrum, 0 to 1.
+
+    Raises
+    ------
+    ExplanationError
+        If there is not one of each, or an alpha lies elsewhere.
     """
 
     place: NDArray[np.int64]
-    alpha: NDArray[np.float32]
+    alpha: NDArray[np.floating[Any]]
 
     def __post_init__(self) -> None:
-        if self.place.shape != self.alpha.shape:
+        place, alpha = (
+            np.require(self.place, np.int64, "W"),
+            np.require(self.alpha, np.float32, "W"),
+        )
+        if place.ndim != 1 or place.shape != alpha.shape:
             raise ExplanationError(
-                f"Draws have {self.place.shape} places and {self.alpha.shape} alphas: "
+                f"Draws have places of shape {place.shape} and alphas of shape {alpha.shape}: "
                 "give one of each for every sample."
             )
+        if not ((alpha >= 0) & (alpha <= 1)).all():
+            raise ExplanationError("An alpha of the draws is not between 0 and 1: draw it there.")
+        object.__setattr__(self, "place", place)
+        object.__setattr__(self, "alpha", alpha)
 
 
 def draw(
-    samples: int, baselines: int, seed: int, member: int, design: Design, order: NDArray[Any]
+    samples: int,
+    baselines: int,
+    seed: int,
+    member: int,
+    design: Design,
+    order: NDArray[np.int64] | None = None,
 ) -> Draws:
     """Draw baselines, and places between them and any spectrum, for one member of a swarm.
 
@@ -57,8 +76,8 @@ def draw(
     design : {"spread", "independent"}
         Each draw by itself; or spread evenly: over the baselines in an order, one in each stretch
         of it, and over the way by steps of the golden ratio.
-    order : ndarray of int, (baselines,)
-        The order: see `by_likeness`.
+    order : ndarray of int, (baselines,), optional
+        The order, see `by_likeness`. Default: as they come.
 
     Returns
     -------
@@ -67,20 +86,18 @@ def draw(
     Raises
     ------
     ExplanationError
-        If there is no such design, or nothing to draw or to draw from.
+        If there is no such design, or nothing to draw.
     """
-    if design not in DESIGNS:
-        raise ExplanationError(f"There is no design {design!r}: choose {' or '.join(DESIGNS)}.")
-    if samples < 1:
-        raise ExplanationError(f"{samples} samples explain nothing: draw 1 or more.")
-    if seed < 0:
-        raise ExplanationError(f"The seed {seed} is negative: give 0 or more.")
+    check_choice("design", design, DESIGNS)
+    samples = whole_number("number of samples", samples, 1)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(member,)))
     if design == "independent":
-        return Draws(rng.integers(0, baselines, samples), _single(rng.random(samples)))
+        return Draws(rng.integers(0, baselines, samples), rng.random(samples))
     stretch = (np.arange(samples) + rng.random(samples)) / samples
-    place = order[np.minimum((stretch * baselines).astype(np.int64), baselines - 1)]
-    return Draws(place, _single((np.arange(samples) * GOLDEN + rng.random()) % 1.0))
+    place = np.minimum((stretch * baselines).astype(np.int64), baselines - 1)
+    if order is not None:
+        place = order[place]
+    return Draws(place, (np.arange(samples) * GOLDEN + rng.random()) % 1.0)
 
 
 def by_likeness(baselines: NDArray[Any]) -> NDArray[np.int64]:
@@ -100,7 +117,3 @@ def by_likeness(baselines: NDArray[Any]) -> NDArray[np.int64]:
         return np.concatenate([halved(places[:middle]), halved(places[middle:])])
 
     return halved(np.arange(len(baselines)))
-
-
-def _single(values: NDArray[Any]) -> NDArray[np.float32]:
-    return values.astype(np.float32)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from preflare.errors import ExplanationError
 from preflare.explain.draws import Design, Draws, by_likeness, draw
+from preflare.explain.judged import whole_number
 from preflare.explain.outputs import (
     Backend,
     Compiled,
@@ -31,7 +32,10 @@ Array = NDArray[Any]
 SAMPLES = 500
 """The paper's."""
 AT_ONCE = 64
-"""Spectra that one task explains, a block of the compiled loops."""
+"""Spectra that one task of the compiled loops explains: a block of theirs."""
+AT_ONCE_BY_TORCH = 256
+ROUND = 64
+"""Tasks between two reports of progress."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Attributions:
     gap_error : ndarray, (n,)
         Standard error of the gap, as if draws were independent: too large for those that are
         spread. nan for one sample. The same draws serve all spectra, so that gaps of like spectra
-        are alike.
+        are alike. It takes the members' draws to be independent of each other.
     each : ndarray, (members, n, 240), or None
         Of each member, if that was asked for.
     """
@@ -69,12 +73,18 @@ def expected_gradients(
     samples: int = SAMPLES,
     seed: int = 0,
     output: Output = "logit",
-    **how: Any,
+    *,
+    design: Design = "spread",
+    control: bool = True,
+    backend: Backend | None = None,
+    device: str = "cpu",
+    workers: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Array:
     """Return expected gradients (n, 240), the mean over members (Panos et al. 2023, Eqs. 2, C.2).
 
-    All arguments are those of `attribute`, which returns the spread over members, and how complete
-    the attributions are, as well.
+    See `attribute` for the arguments. It also returns the spread over members, and how complete
+    the attributions are.
 
     Examples
     --------
@@ -86,7 +96,20 @@ def expected_gradients(
     >>> np.allclose(attributions, weight * (spectra - baselines.mean(axis=0)), atol=1e-6)
     True
     """
-    return attribute(networks, spectra, baselines, samples, seed, output, **how).mean
+    return attribute(
+        networks,
+        spectra,
+        baselines,
+        samples,
+        seed,
+        output,
+        design=design,
+        control=control,
+        backend=backend,
+        device=device,
+        workers=workers,
+        progress=progress,
+    ).mean
 
 
 def attribute(
@@ -131,10 +154,11 @@ def attribute(
     design : {"spread", "independent"}
         See `preflare.explain.draws.draw`.
     control : bool
-        Whether the drawn baselines' mean is corrected to that of all baselines, a control variate.
+        Whether the drawn baselines' mean is corrected to that of all baselines, a control variate:
+        E[(x - x') g] is E[x - x'] E[g] less the covariance of x' and g, and E[x'] is known.
         ``design="independent", control=False`` is the naive estimator.
     draws : sequence of Draws, optional
-        One for each member, instead of draws from the seed.
+        One for each member, independent of the others', instead of draws from the seed.
     each : bool
         Whether to return every member's attributions too.
     backend : {"compiled", "torch"}, optional
@@ -159,42 +183,42 @@ def attribute(
         If spectra or baselines do not fit.
     """
     outputs = differentiable(networks, output, backend, device)
+    compiled = isinstance(outputs[0], Compiled)
     kind = outputs[0].kind
     values = checked_spectra(spectra, normalised=False, kind=kind)
     if not np.size(baselines):
         raise ExplanationError("There is no baseline to compare with: give one or more.")
     compared = checked_spectra(baselines, normalised=False, name="baselines", kind=kind)
-    with threadpool_limits(1):
-        if draws is None:
-            order = by_likeness(compared)
-            numbers = range(len(outputs))
-            draws = [draw(samples, len(compared), seed, m, design, order) for m in numbers]
-        _check(draws, len(outputs), len(compared))
+    if draws is None:
+        seed = whole_number("seed", seed, 0)
+        order = by_likeness(compared) if design == "spread" else None
+        draws = [draw(samples, len(compared), seed, m, design, order) for m in range(len(outputs))]
+    _check(draws, len(outputs), len(compared))
+    at_once = AT_ONCE if compiled else AT_ONCE_BY_TORCH
+    parts = [slice(start, start + at_once) for start in range(0, len(values), at_once)]
+    options: dict[str, Any] = {"scheduler": "threads" if compiled else "sync"}
+    if workers is not None:
+        options["num_workers"] = whole_number("number of workers", workers, 1)
+    result = Attributions(
+        np.empty_like(values),
+        np.empty_like(values),
+        np.empty(len(values)),
+        np.empty(len(values)),
+        np.empty((len(outputs), *values.shape), values.dtype) if each else None,
+    )
+    # Each dask thread is one core's; torch by itself takes them all.
+    with threadpool_limits(1) if compiled else nullcontext():
         mean = compared.mean(axis=0, dtype=np.float64)
-        members = [
-            Member(own, drawn, compared, mean, control)
-            for own, drawn in zip(outputs, draws, strict=True)
-        ]
-        result = Attributions(
-            np.empty_like(values),
-            np.empty_like(values),
-            np.empty(len(values)),
-            np.empty(len(values)),
-            np.empty((len(members), *values.shape), values.dtype) if each else None,
+        ready = delayed(Member, pure=False, traverse=False)
+        members = compute(
+            *(ready(*own, compared, mean, control) for own in zip(outputs, draws, strict=True)),
+            **options,
         )
-        compiled = isinstance(outputs[0], Compiled)
-        task = delayed(partial(_explain, members, values, result), pure=False, traverse=False)
-        at_once = AT_ONCE if compiled else max(AT_ONCE, 4 * AT_ONCE)
-        starts = range(0, len(values), at_once)
-        done = 0
-        # A few rounds, so that progress can be told.
-        for first in range(0, len(starts), 256):
-            some = starts[first : first + 256]
-            parts = [task(slice(start, start + at_once)) for start in some]
-            options: dict[str, Any] = {} if workers is None else {"num_workers": workers}
-            compute(*parts, scheduler="threads" if compiled else "sync", **options)
-            done = min(some[-1] + at_once, len(values))
-            progress(done, len(values))
+        explain = delayed(_explain, pure=False, traverse=False)
+        for first in range(0, len(parts), ROUND):
+            some = parts[first : first + ROUND]
+            compute(*(explain(members, values, result, part) for part in some), **options)
+            progress(min(some[-1].stop, len(values)), len(values))
     return result
 
 
@@ -220,23 +244,29 @@ class Member:
     ) -> None:
         self._output, self._draws, self._baselines = output, draws, baselines
         self._expected = output.outputs(baselines).mean(dtype=np.float64)
-        self._control = control
-        off = baselines[draws.place].mean(axis=0, dtype=np.float64) - mean
-        self._off = off if control else np.zeros_like(off)
+        if not np.isfinite(self._expected):
+            raise ExplanationError(
+                "A network returns nan or inf for the baselines: leave out those that diverged."
+            )
+        self._mean = mean
+        self._drawn_mean = baselines[draws.place].mean(axis=0, dtype=np.float64)
+        # One draw has no covariance to correct.
+        self._control = control and draws.place.size > 1
 
     def attribute(self, spectra: Array) -> tuple[Array, Array, Array]:
         """Return attributions (n, 240), their gaps (n,) and the gaps' variances (n,)."""
-        draws = self._draws
-        sums = self._output.sums(self._baselines, draws.place, draws.alpha, spectra)
+        place = self._draws.place
+        sums = self._output.sums(self._baselines, place, self._draws.alpha, spectra)
         gradient, product, risen = sums
         result, variance = np.empty(spectra.shape), np.empty(len(spectra))
-        attributed(spectra, gradient, product, self._off, draws.place.size, result)
-        variances(gradient, risen, self._baselines, draws.place, self._control, variance)
+        means = self._drawn_mean, self._mean
+        attributed(spectra, gradient, product, *means, place.size, self._control, result)
+        variances(gradient, risen, self._baselines, place, self._control, variance)
         gap = result.sum(axis=1) - (self._output.outputs(spectra) - self._expected)
         return result, gap, variance
 
 
-def _explain(members: list[Member], spectra: Array, result: Attributions, where: slice) -> None:
+def _explain(members: Sequence[Member], spectra: Array, result: Attributions, where: slice) -> None:
     """Fill a part of the result: mean and spread over members by Welford's recurrence."""
     values = spectra[where]
     mean, square = np.zeros(values.shape), np.zeros(values.shape)
@@ -259,12 +289,12 @@ def _explain(members: list[Member], spectra: Array, result: Attributions, where:
 def _check(draws: Sequence[Draws], members: int, baselines: int) -> None:
     if len(draws) != members:
         raise ExplanationError(
-            f"There are {len(draws)} draws for {members} members: give one each."
+            f"There are {len(draws)} draws for {members} members: give one for each."
         )
     for each in draws:
-        if not each.place.size:
-            raise ExplanationError("0 samples explain nothing: draw 1 or more.")
-        if not 0 <= each.place.min() <= each.place.max() < baselines:
+        whole_number("number of samples", each.place.size, 1)
+        wrong = each.place[(each.place < 0) | (each.place >= baselines)]
+        if wrong.size:
             raise ExplanationError(
-                f"A draw names baseline {each.place.max()} of {baselines}: draw from the same ones."
+                f"A draw names baseline {wrong[0]} of {baselines}: draw from the same ones."
             )

@@ -14,15 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from preflare.errors import ExplanationError
-from preflare.explain.outputs import Backend, finite
+from preflare.explain.judged import check_choice, whole_number
+from preflare.explain.outputs import Backend, chosen_backend, finite
 from preflare.kernels import explaining as kernels
-from preflare.kernels.ahead import compile_ahead
 from preflare.kernels.convnet import LENGTH_2
 from preflare.network import ConvNet, receptive_field
 from preflare.network_inputs import checked_spectra
 from preflare.spectrum import POINTS
 from preflare.swarm import Swarm
-from preflare.training import check_backend
 
 Array = NDArray[Any]
 Target = Literal["AR", "PF", "argmax"]
@@ -60,25 +59,16 @@ class Variant:
     divided: bool = False
 
     def __post_init__(self) -> None:
-        if self.target not in TARGETS:
-            raise ExplanationError(
-                f"There is no class {self.target!r} to explain: choose {', '.join(TARGETS)}."
-            )
-        for name, choices in (
-            ("averaged", ("positions", "maps")),
-            ("placed", ("centres", "stretched")),
-        ):
-            if getattr(self, name) not in choices:
-                raise ExplanationError(
-                    f"Grad-CAM cannot be {name} as {getattr(self, name)!r}: "
-                    f"choose {' or '.join(choices)}."
-                )
+        check_choice("class to explain", self.target, TARGETS)
+        check_choice("way to average gradients", self.averaged, ("positions", "maps"))
+        check_choice("way to place units", self.placed, ("centres", "stretched"))
 
 
 EQUATIONS = Variant()
 """Equations B.1 and B.2 of Panos et al. (2023)."""
 PUBLISHED = Variant("maps", "stretched", "argmax", divided=True)
-"""What the code published with the paper does instead."""
+"""What the code published with the paper does instead; that it averages gradients over the spectra
+of a batch as well is left out, for a map would depend on what else is explained."""
 VARIANTS = {"equations": EQUATIONS, "published": PUBLISHED}
 
 
@@ -88,7 +78,7 @@ def grad_cam(
     *,
     target: Target | None = None,
     variant: Variant | Literal["equations", "published"] = "equations",
-    backend: Backend = "compiled",
+    backend: Backend | None = None,
     device: str = "cpu",
     workers: int | None = None,
 ) -> NDArray[np.float32]:
@@ -103,8 +93,8 @@ def grad_cam(
         Class to explain. Default: the variant's.
     variant : {"equations", "published"} or Variant
         How the maps are made, see `Variant`.
-    backend : {"compiled", "torch"}
-        Compiled loops or torch's autograd.
+    backend : {"compiled", "torch"}, optional
+        Compiled loops or torch's autograd. Default: compiled on the CPU.
     device : str
         Where torch computes.
     workers : int, optional
@@ -123,8 +113,9 @@ def grad_cam(
     """
     kind = _variant(variant, target)
     values = checked_spectra(spectra, normalised=False)
-    rows = _ready(swarm, backend, device)
-    if backend == "torch":
+    rows = _weights(swarm)
+    threads = None if workers is None else whole_number("number of workers", workers, 1)
+    if chosen_backend(True, backend, device) == "torch":
         each = [_by_torch(module, values, kind, device) for module in swarm.modules()]
         return placed(np.mean(each, axis=0), kind.placed)
     out = np.empty((len(values), POINTS), np.float32)
@@ -134,7 +125,7 @@ def grad_cam(
 
     task = delayed(explain, pure=False, traverse=False)
     starts = range(0, len(values), AT_ONCE)
-    options: dict[str, Any] = {} if workers is None else {"num_workers": workers}
+    options: dict[str, Any] = {} if threads is None else {"num_workers": threads}
     parts = [task(slice(start, start + AT_ONCE)) for start in starts]
     with threadpool_limits(1):
         compute(*parts, scheduler="threads", **options)
@@ -154,7 +145,9 @@ def coarse_maps(
     """
     kind = _variant(variant, target)
     values = checked_spectra(spectra, normalised=False)
-    return _coarse(_ready(swarm, "compiled", "cpu"), values, kind)
+    rows = _weights(swarm)
+    chosen_backend(True, "compiled", "cpu")
+    return _coarse(rows, values, kind)
 
 
 def placed(maps: Array, place: Literal["centres", "stretched"] = "centres") -> NDArray[np.float32]:
@@ -205,19 +198,16 @@ def _divided(maps: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _variant(variant: Variant | str, target: Target | None) -> Variant:
-    if isinstance(variant, str):
-        if variant not in VARIANTS:
-            raise ExplanationError(
-                f"There is no variant {variant!r} of Grad-CAM: choose {' or '.join(VARIANTS)}."
-            )
+    if not isinstance(variant, Variant):
+        check_choice("variant of Grad-CAM", variant, VARIANTS)
         variant = VARIANTS[variant]
     return variant if target is None else replace(variant, target=target)
 
 
-def _ready(swarm: Swarm, backend: Backend, device: str) -> NDArray[np.float32]:
-    check_backend(backend, device)
-    if not len(swarm):
-        raise ExplanationError("The swarm has no members to explain: give one or more.")
-    if backend == "compiled":
-        compile_ahead()
+def _weights(swarm: Swarm) -> NDArray[np.float32]:
+    if not isinstance(swarm, Swarm):
+        raise ExplanationError(
+            f"Grad-CAM needs the feature maps of a swarm, not a {type(swarm).__name__}: "
+            "make one with Swarm.from_modules."
+        )
     return finite(swarm)

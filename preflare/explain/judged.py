@@ -55,7 +55,7 @@ def whole_number(name: str, value: SupportsIndex, least: int) -> int:
     return operator.index(value)
 
 
-def check_choice(name: str, value: str, choices: Collection[str]) -> None:
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Refuse a setting, by its name, that is none of the choices."""
     if value not in choices:
         raise ExplanationError(f"There is no {name} {value!r}: choose {' or '.join(choices)}.")

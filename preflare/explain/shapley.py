@@ -60,7 +60,8 @@ def shapley_values(
     Raises
     ------
     ExplanationError
-        If there are no players, too many, or some share a point.
+        If there are no players, too many, or some share a point, or the output or the spectrum
+        has another shape.
     NetworkError
         If spectrum or baselines do not fit.
 
@@ -76,13 +77,19 @@ def shapley_values(
         raise ExplanationError(
             f"There are {count} players: give 1 to {MOST}, for all coalitions are asked."
         )
-    points = np.concatenate(players)
+    points = np.concatenate([np.atleast_1d(own) for own in players])
+    if points.dtype.kind not in "iu":
+        raise ExplanationError("A player is no set of points: give whole numbers, one or more.")
     if np.unique(points).size != points.size or not ((points >= 0) & (points < POINTS)).all():
         raise ExplanationError(
             f"Some players share a point or lie outside 0 to {POINTS - 1}: give each its own."
         )
     kind = np.float64
-    target = checked_spectra(np.atleast_2d(spectrum), normalised=False, kind=kind)[0]
+    if np.ndim(spectrum) != 1:
+        raise ExplanationError(
+            f"The spectrum has the shape {np.shape(spectrum)}: give one, ({POINTS},)."
+        )
+    target = checked_spectra(np.asarray(spectrum)[None], normalised=False, kind=kind)[0]
     compared = checked_spectra(baselines, normalised=False, name="baselines", kind=kind)
     member = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
     taken = np.zeros((2**count, POINTS), bool)
@@ -93,9 +100,13 @@ def shapley_values(
     for start in range(0, 2**count, at_once):
         some = taken[start : start + at_once, None]
         mixed = np.where(some, target, compared).reshape(-1, POINTS)
-        worth[start : start + at_once] = (
-            np.asarray(output(mixed), np.float64).reshape(-1, len(compared)).mean(axis=1)
-        )
+        told = np.asarray(output(mixed), np.float64)
+        if told.shape != (len(mixed),):
+            raise ExplanationError(
+                f"The output has the shape {told.shape} for {len(mixed)} spectra: "
+                "return one number each."
+            )
+        worth[start : start + at_once] = told.reshape(-1, len(compared)).mean(axis=1)
     size = member.sum(axis=1)
     weight = np.array([factorial(s) * factorial(count - s - 1) for s in range(count)], float)
     weight /= factorial(count)

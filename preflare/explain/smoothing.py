@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.signal import savgol_filter
 
 from preflare.errors import ExplanationError
+from preflare.explain.judged import whole_number
 from preflare.network_inputs import checked_spectra
 from preflare.spectrum import POINTS
 
@@ -27,7 +28,7 @@ def smoothed(attributions: ArrayLike, window: int = WINDOW, order: int = ORDER) 
     ----------
     attributions : array, (n, 240)
     window : int
-        Points that each polynomial is fitted to.
+        Points that each polynomial is fitted to; odd, for it has a middle.
     order : int
         Of the polynomial.
 
@@ -38,10 +39,11 @@ def smoothed(attributions: ArrayLike, window: int = WINDOW, order: int = ORDER) 
     NetworkError
         If the attributions have another shape or hold nan.
     """
-    if not 0 <= order < window <= POINTS:
+    window, order = whole_number("window", window, 1), whole_number("order", order, 0)
+    if not order < window <= POINTS or window % 2 == 0:
         raise ExplanationError(
             f"There is no Savitzky-Golay filter of order {order} over {window} points: "
-            f"give an order below the window, and a window of at most {POINTS}."
+            f"give an odd window of at most {POINTS} points, and an order below it."
         )
     return _double(savgol_filter(_checked(attributions), window, order, axis=1))
 
@@ -52,7 +54,8 @@ def published_scaling(
     """Return attributions (n, 240) as the code published with the paper goes on with them.
 
     They are smoothed, shifted so that each has the minimum 0, and scaled so that each sums to the
-    PF logit. Their sign, and with it their completeness, is lost.
+    PF logit. Their sign, and with it their completeness, is lost. Where the logit is negative, all
+    values are, and what spoke most against PF is 0. Flat ones become 0.
 
     Parameters
     ----------
@@ -76,9 +79,11 @@ def published_scaling(
             f"There are logits of shape {wanted.shape} for {len(shifted)} attributions: "
             "give one finite logit for each."
         )
+    highest = np.abs(shifted).max(axis=1)
     shifted -= shifted.min(axis=1, keepdims=True)
     total = shifted.sum(axis=1)
-    scale = np.divide(wanted, total, out=np.zeros_like(total), where=total > 0)
+    # What rounding leaves of a flat one is no shape.
+    scale = np.divide(wanted, total, out=np.zeros_like(total), where=total > 1e-9 * highest)
     return shifted * scale[:, None]
 
 

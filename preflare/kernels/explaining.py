@@ -115,8 +115,11 @@ def unpool(second, d_pooled, d_second):
 
 
 @compiled
-def spread_back(w2, first, d_second, row, total):
-    """Add to ``total`` (2, 86, 64) the errors of the first layer's active units."""
+def spread_back(w2, first, d_second, row, d_first):
+    """Set ``d_first`` to the errors of the first layer's active units.
+
+    ``d_first`` (2, 86, 64) has six units more on either side, which stay empty.
+    """
     zero = w2.dtype.type(0)
     for n in range(MAPS_1):
         w20, w21, w22, w23 = w2[0, n], w2[1, n], w2[2, n], w2[3, n]
@@ -136,22 +139,22 @@ def spread_back(w2, first, d_second, row, total):
                 for b in range(BLOCK):
                     row[b] += w20[k] * e0[0, b] + w21[k] * e1[0, b]
                     row[b] += w22[k] * e2[0, b] + w23[k] * e3[0, b]
-            active, out = first[n, i], total[n, EDGE_1 + i]
+            active, out = first[n, i], d_first[n, EDGE_1 + i]
             for b in range(BLOCK):
-                out[b] += row[b] if active[b] > zero else zero
+                out[b] = row[b] if active[b] > zero else zero
 
 
 @compiled
-def through_first(taps, total, block, product):
+def through_first(taps, d_first, block, product):
     """Add to ``product`` (240,) the sum over a block of each gradient times its baseline.
 
-    ``taps`` (2, 21) are the first layer's filters and a zero, ``total`` (2, 86, 64) the errors of
-    its units.
+    ``taps`` (2, 21) are the first layer's filters and a zero, ``d_first`` (2, 86, 64) the errors
+    of its units.
     """
     zero = taps.dtype.type(0)
     t0, t1 = taps[0], taps[1]
     for q in range(POINTS // STRIDE):
-        e0, e1 = total[0, q : q + REACH_1], total[1, q : q + REACH_1]
+        e0, e1 = d_first[0, q : q + REACH_1], d_first[1, q : q + REACH_1]
         r0, r1, r2 = block[STRIDE * q], block[STRIDE * q + 1], block[STRIDE * q + 2]
         p0 = p1 = p2 = zero
         for b in range(BLOCK):
@@ -170,18 +173,18 @@ def through_first(taps, total, block, product):
 
 
 @compiled
-def settle(total, filtered, target, errors, risen):
+def settle(d_first, filtered, target, errors, risen):
     """Sum a block's errors up: over baselines into ``errors`` (2, 74), over units into ``risen``.
 
     ``risen`` (64,) is, for each baseline, the sum over its points of the derivative of the output
     along the way from the baseline to the spectrum.
     """
-    zero = total.dtype.type(0)
+    zero = d_first.dtype.type(0)
     risen[:] = zero
     for n in range(MAPS_1):
         for o in range(0, LENGTH_1, 2):
             # Two units at a time, so that what has risen is fetched and stored half as often.
-            error_0, error_1 = total[n, EDGE_1 + o], total[n, EDGE_1 + o + 1]
+            error_0, error_1 = d_first[n, EDGE_1 + o], d_first[n, EDGE_1 + o + 1]
             row_0, row_1 = filtered[n, o], filtered[n, o + 1]
             t0, t1 = target[n, o], target[n, o + 1]
             s0 = s1 = zero
@@ -225,15 +228,14 @@ def expected_gradients(
     baselines : ndarray, (m, 240)
     drawn : ndarray of int64, (d,)
         Places of the drawn baselines.
-    alphas : ndarray, (d, each)
-        How far from each drawn baseline towards the spectrum the gradients are taken, 0 to 1.
+    alphas : ndarray, (d,)
+        How far from each drawn baseline towards the spectrum the gradient is taken, 0 to 1.
     spectra : ndarray, (n, 240)
         What to explain.
     gradient, product : ndarray, (n, 240)
         Set to the sum of the gradients, and to that of the gradients times their baselines.
     risen : ndarray, (n, d)
-        Set to the derivative of the output along the way from each baseline to each spectrum,
-        summed over the points on it.
+        Set to the derivative of the output along the way from each baseline to each spectrum.
     """
     kind = weights.dtype.type
     zero, one = kind(0), kind(1)
@@ -245,9 +247,10 @@ def expected_gradients(
     block, first, second, _, hidden, logit = work
     filtered, d_pooled, d_hidden = spare[1], spare[3], spare[4]
     d_second = np.zeros((MAPS_2, LENGTH_2 + 2 * EDGE_2, BLOCK), weights.dtype)
-    total = np.zeros((MAPS_1, LENGTH_1 + 2 * EDGE_1, BLOCK), weights.dtype)
-    slope, row, rise = spare[5], np.zeros_like(logit), np.zeros_like(logit)
-    count, each = len(spectra), alphas.shape[1]
+    d_first = np.zeros((MAPS_1, LENGTH_1 + 2 * EDGE_1, BLOCK), weights.dtype)
+    slope, row = spare[5], np.zeros_like(logit)
+    alpha, rise = np.zeros_like(logit), np.zeros_like(logit)
+    count = len(spectra)
     target = np.zeros((count, MAPS_1, LENGTH_1), weights.dtype)
     errors = np.zeros((count, MAPS_1, LENGTH_1), weights.dtype)
     product[:] = zero
@@ -257,38 +260,33 @@ def expected_gradients(
         filter_block(w1, b1, block, filtered)
         for b in range(here.size):
             target[start + b] = filtered[:, :, b]
-    alpha = np.zeros((each, BLOCK), weights.dtype)
     for start in range(0, drawn.size, BLOCK):
         here = drawn[start : start + BLOCK]
         gather(baselines, here, block)
         filter_block(w1, b1, block, filtered)
-        for a in range(each):
-            for b in range(here.size):
-                alpha[a, b] = alphas[start + b, a]
+        for b in range(here.size):
+            alpha[b] = alphas[start + b]
         for t in range(count):
-            total[:, EDGE_1 : EDGE_1 + LENGTH_1] = zero
-            for a in range(each):
-                part = alpha[a]
-                for n in range(MAPS_1):
-                    for o in range(LENGTH_1):
-                        out, begin, end = first[n, o], filtered[n, o], target[t, n, o]
-                        for b in range(BLOCK):
-                            s0 = begin[b] + part[b] * (end - begin[b])
-                            out[b] = zero if s0 < zero else s0
-                onwards(weights, work)
-                slope[:] = one
-                if squashed:
-                    # `wanted` is -1 and 1, and the logit in the workspace is PF less AR.
+            for n in range(MAPS_1):
+                for o in range(LENGTH_1):
+                    out, begin, end = first[n, o], filtered[n, o], target[t, n, o]
                     for b in range(BLOCK):
-                        small = np.exp(-abs(logit[b]))
-                        slope[b] = small / ((one + small) * (one + small))
-                slope[here.size :] = zero
-                pull_back(pull, slope, hidden, d_hidden)
-                pull_further(w3, d_hidden, d_pooled)
-                unpool(second, d_pooled, d_second)
-                spread_back(w2, first, d_second, row, total)
-            through_first(taps, total, block, product[t])
-            settle(total, filtered, target[t], errors[t], rise)
+                        s0 = begin[b] + alpha[b] * (end - begin[b])
+                        out[b] = zero if s0 < zero else s0
+            onwards(weights, work)
+            slope[:] = one
+            if squashed:
+                # `wanted` is -1 and 1, and the logit in the workspace is PF less AR.
+                for b in range(BLOCK):
+                    small = np.exp(-abs(logit[b]))
+                    slope[b] = small / ((one + small) * (one + small))
+            slope[here.size :] = zero
+            pull_back(pull, slope, hidden, d_hidden)
+            pull_further(w3, d_hidden, d_pooled)
+            unpool(second, d_pooled, d_second)
+            spread_back(w2, first, d_second, row, d_first)
+            through_first(taps, d_first, block, product[t])
+            settle(d_first, filtered, target[t], errors[t], rise)
             risen[t, start : start + here.size] = rise[: here.size]
     for t in range(count):
         gradient[t] = zero
@@ -299,22 +297,31 @@ def expected_gradients(
 
 
 @compiled
-def attributed(spectra, gradient, product, off, count, out):
+def attributed(spectra, gradient, product, drawn_mean, mean, count, corrected, out):
     """Set ``out`` (n, 240) to attributions: (x - x') times the gradient, the mean over draws.
+
+    Corrected, that is E[x - x'] E[g] less the covariance of x' and g, where the mean of x' is that
+    of all baselines and only the covariance is estimated from the draws alone.
 
     Parameters
     ----------
     spectra, gradient, product : ndarray, (n, 240)
         See `expected_gradients`.
-    off : ndarray of float64, (240,)
-        The drawn baselines' mean less all baselines' mean, to correct for it, or 0.
+    drawn_mean, mean : ndarray of float64, (240,)
+        Of the drawn baselines, and of all.
     count : int
-        Draws.
+        Draws; 2 or more if corrected.
+    corrected : bool
     """
     for t in range(len(spectra)):
         for point in range(POINTS):
-            slope = gradient[t, point] / count
-            out[t, point] = slope * (spectra[t, point] + off[point]) - product[t, point] / count
+            slope, x = gradient[t, point] / count, spectra[t, point]
+            joint = product[t, point] / count
+            if corrected:
+                covariance = (joint - slope * drawn_mean[point]) * (count / (count - 1.0))
+                out[t, point] = slope * (x - mean[point]) - covariance
+            else:
+                out[t, point] = slope * x - joint
 
 
 @compiled

@@ -9,10 +9,19 @@ import pytest
 from preflare.chapters import Run
 
 NAMES = [
-    *("index", "introduction", "data", "twin", "convnet", "splitting", "swarm"),
+    *("index", "introduction", "data", "twin", "convnet", "explaining", "artificial-test"),
+    *("splitting", "swarm"),
     *("status", "references"),
 ]
-FIGURES = {"data": 8, "twin": 3, "convnet": 5, "splitting": 5, "swarm": 2}
+FIGURES = {
+    "data": 8,
+    "twin": 3,
+    "convnet": 5,
+    "explaining": 9,
+    "artificial-test": 8,
+    "splitting": 5,
+    "swarm": 5,
+}
 
 
 class Page(HTMLParser):

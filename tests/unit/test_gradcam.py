@@ -135,8 +135,11 @@ def test_same_bits_for_any_number_of_workers_and_any_part(swarm):
         ({"swarm": Swarm(np.full((2, 363), np.nan, np.float32))}, ExplanationError, "diverged"),
         ({"spectra": np.zeros((2, 239))}, NetworkError, "spectra of shape"),
         ({"spectra": np.full((2, POINTS), np.nan)}, NetworkError, "nan"),
-        ({"variant": "better"}, ExplanationError, "no variant 'better'"),
-        ({"target": "QS"}, ExplanationError, "no class 'QS'"),
+        ({"variant": "better"}, ExplanationError, "no variant of Grad-CAM 'better'"),
+        ({"target": "QS"}, ExplanationError, "no class to explain 'QS'"),
+        ({"variant": None}, ExplanationError, "no variant of Grad-CAM None"),
+        ({"workers": -1}, ExplanationError, "number of workers is -1"),
+        ({"swarm": pf.ConvNet()}, ExplanationError, "not a ConvNet"),
         ({"backend": "jax"}, NetworkError, "no backend"),
     ],
 )

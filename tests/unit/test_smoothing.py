@@ -26,17 +26,27 @@ def test_published_scaling_starts_at_zero_and_sums_to_the_logit():
     np.testing.assert_allclose(scaled.sum(axis=1), logits, atol=1e-12)
     assert np.abs(scaled).min(axis=1).max() == 0
     assert (scaled[[0, 1, 4]] >= 0).all()
-    flat = published_scaling(np.ones((1, 240)) * 3, [1.0])
-    assert np.isfinite(flat).all()
+    assert (scaled[2] <= 0).all()
+    smooth = smoothed(attributions)
+    assert scaled[2].argmax() == smooth[2].argmin(), "a negative logit turns the map upside down"
 
 
-@pytest.mark.parametrize(("window", "order"), [(3, 3), (241, 3), (41, -1)])
+def test_flat_attributions_have_no_shape():
+    assert not published_scaling(np.full((1, 240), 0.3), [5.0]).any()
+    assert not published_scaling(np.zeros((1, 240)), [5.0]).any()
+
+
+@pytest.mark.parametrize(("window", "order"), [(3, 3), (241, 3), (40, 3)])
 def test_filters_that_cannot_be_are_refused(window, order):
     with pytest.raises(ExplanationError, match="no Savitzky-Golay filter"):
         smoothed(np.zeros((1, 240)), window, order)
 
 
 def test_bad_input_is_refused():
+    with pytest.raises(ExplanationError, match=r"window is 41\.5"):
+        smoothed(np.zeros((1, 240)), 41.5)
+    with pytest.raises(ExplanationError, match="order is -1"):
+        smoothed(np.zeros((1, 240)), 41, -1)
     with pytest.raises(NetworkError, match="attributions of shape"):
         smoothed(np.zeros((1, 239)))
     with pytest.raises(NetworkError, match="attributions hold nan"):

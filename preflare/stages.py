@@ -1,0 +1,46 @@
+"""Stages of a study: which code and data each depends on, and the key of its products."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from preflare.products import digest, product_key
+from preflare.shipped import shipped
+
+Stage = Literal["simulation", "quiet", "cube", "training", "artificial"]
+
+READING = ("level2.py", "layout.py", "lazyfits.py", "spectrum.py", "observations.py", "shipped.py")
+SIMULATION = ("twin", *READING)  # which measures blends on real files
+CUBE = (*SIMULATION, "cleaning.py", "rules.py", "quietsun.py")
+TRAINING = (
+    *CUBE,
+    "labelled.py",
+    "partitions.py",
+    "splits.py",
+    "network_inputs.py",
+    "network.py",
+    "members.py",
+    "training.py",
+    "swarm.py",
+    "kernels/convnet.py",
+    "kernels/training.py",
+    "weights.py",
+)
+MADE_BY: dict[Stage, tuple[str, ...]] = {
+    "simulation": SIMULATION,
+    "quiet": CUBE,
+    "cube": CUBE,
+    "training": TRAINING,
+    "artificial": (*TRAINING, "artificial.py", "course.py"),
+}
+"""Modules and folders of the package whose code a stage's products depend on."""
+MADE_FROM = ("observations.ecsv", "twin", "iris")
+"""Data that travel with preflare, on which all products depend."""
+
+
+def stage_key(stage: Stage, **settings: object) -> str:
+    """Return the key of a stage's products: code, data and settings, hashed."""
+    package = Path(__file__).parent
+    sources = [package / module for module in MADE_BY[stage]]
+    return product_key(code=digest(sources + [shipped(name) for name in MADE_FROM]), **settings)
