@@ -48,6 +48,13 @@ def captum_draws(members, samples, baselines, seed):
     return drawn
 
 
+def assert_alike(found, expected):
+    """Insist on rounding errors, but for the few places where a unit is active by rounding only."""
+    away = np.abs(found - expected)
+    assert np.quantile(away, 0.9) < 1e-6
+    assert away.max() < 1e-5
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_same_as_captum_with_the_same_draws(swarm, backend):
     spectra, baselines = made_up(3), made_up(50, seed=4)
@@ -73,9 +80,9 @@ def test_same_as_captum_with_the_same_draws(swarm, backend):
             each=True,
             backend=backend,
         )
-        np.testing.assert_allclose(found.each[:, 0], expected, atol=1e-5)
-        np.testing.assert_allclose(found.mean[0], expected.mean(axis=0), atol=1e-5)
-        np.testing.assert_allclose(found.spread[0], expected.std(axis=0), atol=1e-5)
+        assert_alike(found.each[:, 0], expected)
+        assert_alike(found.mean[0], expected.mean(axis=0))
+        assert_alike(found.spread[0], expected.std(axis=0))
     assert not found.each[-1].any(), "a dead network attributes nothing"
     assert found.each[:-1].any(axis=(1, 2)).all()
 
@@ -88,8 +95,7 @@ def test_loops_equal_autograd_for_every_output(swarm, output):
         for backend in BACKENDS
     )
     for name in ("mean", "spread", "gap", "gap_error"):
-        first, second = getattr(loops, name), getattr(torched, name)
-        np.testing.assert_allclose(first, second, atol=2e-5, err_msg=name)
+        assert_alike(getattr(loops, name), getattr(torched, name))
 
 
 def test_a_probability_s_output_is_the_swarm_s(swarm):
