@@ -24,7 +24,7 @@ from preflare.kernels.convnet import BLOCK
 MEMBERS = 9
 EXPLAINED = 64
 """Spectra whose errors are measured."""
-TIMED = 4_096
+TIMED = 8_192
 """Spectra that we time; captum's time is of the first 20 of them."""
 BY_CAPTUM = 20
 CAMS = 16_384

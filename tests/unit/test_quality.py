@@ -254,8 +254,8 @@ def perturb(**changes):
         ),
         (
             lambda: completeness(torch.ones(2, 240, requires_grad=True), [1, 2], 0.5),
-            "attributions is no array (Can't call numpy() on Tensor that requires grad. Use "
-            "tensor.detach().numpy() instead): give numbers.",
+            "attributions is no array (Can't call numpy() on Tensor that requires grad): "
+            "give numbers.",
         ),
         (
             lambda: flip(order="removal"),
