@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
-from preflare.errors import ExplanationError
 from preflare.explain.expected_gradients import attribute
-from preflare.explain.gradcam import coarse_maps, placed
+from preflare.explain.gradcam import VARIANTS, coarse_maps, placed, signed_maps
+from preflare.explain.judged import check_choice
 from preflare.explain.outputs import finite
 from preflare.kernels.convnet import LENGTH_2
 from preflare.network import ConvNet, receptive_field
@@ -23,7 +22,12 @@ Array = NDArray[Any]
 Weighing = Literal["maps", "positions", "units"]
 Place = Literal["centres", "stretched"]
 
-WEIGHINGS = ("maps", "positions", "units")
+AVERAGED: dict[str, Literal["positions", "maps", "nothing"]] = {
+    "maps": "positions",
+    "positions": "maps",
+    "units": "nothing",
+}
+"""What gradients are averaged over to weigh each of these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +105,7 @@ def grad_cam_heat(
 ) -> Heat:
     """Return what `preflare.grad_cam` averages, member by member."""
     maps = coarse_maps(swarm, spectra, variant=variant)
-    return Heat(maps, _spread("stretched" if variant == "published" else "centres"))
+    return Heat(maps, _spread(VARIANTS[variant].placed))
 
 
 def signed_heat(swarm: Swarm, spectra: ArrayLike, weighing: Weighing) -> Heat:
@@ -128,18 +132,11 @@ def signed_heat(swarm: Swarm, spectra: ArrayLike, weighing: Weighing) -> Heat:
     NetworkError
         If the spectra do not fit.
     """
-    if weighing not in WEIGHINGS:
-        raise ExplanationError(f"There is no weighing {weighing!r}: choose {', '.join(WEIGHINGS)}.")
+    check_choice("weighing", weighing, AVERAGED)
     finite(swarm)
-    light = torch.from_numpy(checked_spectra(spectra, normalised=False))[:, None]
-    rows = []
-    for network in swarm.modules():
-        maps = network.features(light).detach().requires_grad_()
-        (slope,) = torch.autograd.grad(network.classifier(maps)[:, 1].sum(), maps)
-        if weighing != "units":
-            slope = slope.mean(dim=2 if weighing == "maps" else 1, keepdim=True)
-        rows.append((slope * maps).sum(dim=1).detach().numpy())
-    return Heat(np.stack(rows), _spread("centres"))
+    values = checked_spectra(spectra, normalised=False)
+    maps = [signed_maps(network, values, AVERAGED[weighing]) for network in swarm.modules()]
+    return Heat(np.stack(maps), _spread("centres"))
 
 
 def expected_gradients_heat(

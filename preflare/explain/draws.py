@@ -42,10 +42,8 @@ class Draws:
     alpha: NDArray[np.floating[Any]]
 
     def __post_init__(self) -> None:
-        place, alpha = (
-            np.require(self.place, np.int64, "W"),
-            np.require(self.alpha, np.float32, "W"),
-        )
+        place = np.require(self.place, np.int64, "W")
+        alpha = np.require(self.alpha, np.float32, "W")
         if place.ndim != 1 or place.shape != alpha.shape:
             raise ExplanationError(
                 f"Draws have places of shape {place.shape} and alphas of shape {alpha.shape}: "

@@ -116,8 +116,10 @@ def grad_cam(
     rows = _weights(swarm)
     threads = None if workers is None else whole_number("number of workers", workers, 1)
     if chosen_backend(True, backend, device) == "torch":
-        each = [_by_torch(module, values, kind, device) for module in swarm.modules()]
-        return placed(np.mean(each, axis=0), kind.placed)
+        how = kind.averaged, kind.target, device
+        each = np.stack([signed_maps(module, values, *how) for module in swarm.modules()])
+        maps = np.maximum(each, 0)
+        return placed((_divided(maps) if kind.divided else maps).mean(axis=0), kind.placed)
     out = np.empty((len(values), POINTS), np.float32)
 
     def explain(where: slice) -> None:
@@ -174,22 +176,38 @@ def _coarse(weights: Array, spectra: Array, kind: Variant) -> NDArray[np.float32
     return _divided(out) if kind.divided else out
 
 
-def _by_torch(module: ConvNet, spectra: Array, kind: Variant, device: str) -> NDArray[np.float32]:
-    """Return one ConvNet's coarse maps (n, 22), differentiated by torch."""
+def signed_maps(
+    module: ConvNet,
+    spectra: Array,
+    averaged: Literal["positions", "maps", "nothing"],
+    target: Target = "PF",
+    device: str = "cpu",
+) -> NDArray[np.float32]:
+    """Return one ConvNet's coarse maps (n, 22) before their ReLU, differentiated by torch.
+
+    Parameters
+    ----------
+    module : ConvNet
+    spectra : ndarray of float32, (n, 240)
+    averaged : {"positions", "maps", "nothing"}
+        What gradients are averaged over before they multiply the activations. Over nothing, each
+        unit has its own (HiResCAM; Draelos & Carin 2020, arXiv:2011.08891).
+    target : {"PF", "AR", "argmax"}
+        Class whose logit is explained.
+    device : str
+        Where torch computes.
+    """
     network, parts = module.to(device), []
     for start in range(0, len(spectra), AT_ONCE):
         light = torch.as_tensor(spectra[start : start + AT_ONCE], device=device)[:, None]
-        maps = network.features(light)
+        maps = network.features(light).detach().requires_grad_()
         logits = network.classifier(maps)
-        if kind.target == "argmax":
-            called = logits.max(dim=1).values
-        else:
-            called = logits[:, TARGETS[kind.target]]
+        called = logits.max(dim=1).values if target == "argmax" else logits[:, TARGETS[target]]
         (slope,) = torch.autograd.grad(called.sum(), maps)
-        weight = slope.mean(dim=2 if kind.averaged == "positions" else 1, keepdim=True)
-        parts.append((weight * maps).sum(dim=1).relu().detach().cpu().numpy())
-    coarse = np.concatenate(parts)
-    return _divided(coarse) if kind.divided else coarse
+        if averaged != "nothing":
+            slope = slope.mean(dim=2 if averaged == "positions" else 1, keepdim=True)
+        parts.append((slope * maps).sum(dim=1).detach().cpu().numpy())
+    return np.concatenate(parts)
 
 
 def _divided(maps: NDArray[np.float32]) -> NDArray[np.float32]:
