@@ -12,6 +12,7 @@ from rich.table import Table
 
 import preflare
 from preflare.cli_terminal import PATH, err, out, progress_bar
+from preflare.cli_score import score
 from preflare.cli_train import train
 from preflare.cli_twin import simulate, twin
 from preflare.errors import PreflareError
@@ -44,6 +45,7 @@ def main() -> None:
 main.add_command(simulate)
 main.add_command(twin)
 main.add_command(train)
+main.add_command(score)
 
 
 def _exposures(_context: Any, _parameter: Any, text: str | None) -> slice:

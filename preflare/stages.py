@@ -8,7 +8,7 @@ from typing import Literal
 from preflare.products import digest, product_key
 from preflare.shipped import shipped
 
-Stage = Literal["simulation", "quiet", "cube", "training", "artificial"]
+Stage = Literal["simulation", "quiet", "cube", "training", "artificial", "explaining"]
 
 READING = ("level2.py", "layout.py", "lazyfits.py", "spectrum.py", "observations.py", "shipped.py")
 SIMULATION = ("twin", *READING)  # which measures blends on real files
@@ -33,6 +33,14 @@ MADE_BY: dict[Stage, tuple[str, ...]] = {
     "cube": CUBE,
     "training": TRAINING,
     "artificial": (*TRAINING, "artificial.py", "course.py"),
+    "explaining": (
+        *TRAINING,
+        "explainer.py",
+        "explain/draws.py",
+        "explain/outputs.py",
+        "explain/ready.py",
+        "kernels/explaining.py",
+    ),
 }
 """Modules and folders of the package whose code a stage's products depend on."""
 MADE_FROM = ("observations.ecsv", "twin", "iris")

@@ -3,51 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from astropy.table import Table
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from preflare.artificial import FlareSpectra, Pairs
-from preflare.cleaning import clean_observation
 from preflare.course import Course, follow
 from preflare.cubes import open_cube, write_cube
 from preflare.errors import StudyError
+from preflare.explainer import Explainer
 from preflare.labelled import LabelledSpectra
-from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
-from preflare.observations import Observation, observation, read_observations
-from preflare.partitions import Partition, random_partitions
-from preflare.products import cache_folder, kept
-from preflare.quietsun import QuietSun
-from preflare.rules import accepted, count_rules
-from preflare.sizes import ARTIFICIAL, SIZES
+from preflare.observations import Observation
+from preflare.observed import Observed
+from preflare.partitions import Partition, folds, random_partitions
+from preflare.products import kept
+from preflare.shipped import shipped
+from preflare.sizes import ARTIFICIAL
 from preflare.splits import Split, balanced_split
-from preflare.stages import Stage, stage_key
 from preflare.swarm import Swarm
-from preflare.twin.modes import PROFILES
-from preflare.twin.observing import Settings
-from preflare.twin.simulate import described, simulate
 
 Spectra = NDArray[np.float32]
 
-QUIET_MODES = ("AR 1", "AR 5", "AR 9", "AR 15")
-"""Observations whose modes look at the quiet Sun."""
+SHIPPED_SWARM = "swarm/swarm.safetensors"
+"""Trained on the twin, with the spectra that it compares with."""
+FOLDS = 5
+"""Parts of the observations; each is scored by networks that were trained on the others."""
 
 
-class Study:
+class Study(Observed):
     """All products of one source, at one size, from one seed.
 
     Parameters
     ----------
-    source : {"twin"}
-        Where the observations come from.
+    source : {"twin", "iris"}
+        Where the observations come from: simulated, or files of the mission. What travels with
+        preflare of the latter is a cut-out of one observation; the swarm that travels with it was
+        trained on the twin.
     profile : {"quick", "paper"}
         How much of each observation there is.
     seed : int
@@ -65,69 +61,6 @@ class Study:
     >>> Study(profile="quick", seed=1)
     Study(source='twin', profile='quick', seed=1)
     """
-
-    def __init__(
-        self,
-        source: Literal["twin"] = "twin",
-        profile: str = "quick",
-        seed: int = 0,
-        cache: str | Path | None = None,
-    ) -> None:
-        if source != "twin":
-            raise StudyError(
-                f"There is no source {source!r} to study yet: choose 'twin', "
-                "or clean your own level 2 files with preflare.clean."
-            )
-        if profile not in PROFILES:
-            raise StudyError(f"There is no profile {profile!r}: choose {' or '.join(PROFILES)}.")
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise StudyError(f"The seed {seed!r} is no whole number from 0 on: give one.")
-        self.source = source
-        self.profile = profile
-        self.seed = seed
-        self.size = SIZES[profile]
-        self.cache = cache_folder(cache)
-
-    def __repr__(self) -> str:
-        return f"Study(source={self.source!r}, profile={self.profile!r}, seed={self.seed})"
-
-    def observations(self) -> tuple[Observation, ...]:
-        """Return the observations: Table A1."""
-        return read_observations()
-
-    def files(self, name: str, progress: Callable[[Path], None] = lambda done: None) -> Path:
-        """Return the folder with an observation's level 2 files, simulated if need be.
-
-        Parameters
-        ----------
-        name : str
-            Such as ``"PF 14"``.
-        progress : callable
-            Called with the folder once it is there.
-        """
-        return self._simulated([observation(name)], progress)[0]
-
-    def rasters(self, name: str) -> list[Raster]:
-        """Return an observation's rasters, in order of time."""
-        return [read_raster(file) for file in sorted(self.files(name).glob("*_raster_*.fits"))]
-
-    def slit_jaw(self, name: str) -> SlitJaw:
-        """Return an observation's slit-jaw images."""
-        return read_slitjaw(next(self.files(name).glob("*_SJI_*.fits")))
-
-    def goes(self, name: str) -> Table:
-        """Return the X-ray flux during an observation: columns time (UTC) and flux (W m-2)."""
-        return Table.read(self.files(name) / "goes.ecsv", format="ascii.ecsv")
-
-    def truth(self, name: str) -> xr.Dataset:
-        """Return what is in every spectrum of an observation, index for index with its cube.
-
-        ``kind`` (time, step, slit) uint8, 0 for none, as the attribute ``kinds`` names them;
-        ``share`` float32, of the light that the event replaces; ``difference`` (time, step, slit,
-        wavelength) float32 in DN/s, with events less without; ``normalised_difference`` float32,
-        the same of the profiles normalised each by its maximum.
-        """
-        return open_cube(self.files(name) / "truth.zarr")
 
     def events(self, which: NDArray[np.int64]) -> tuple[Spectra, NDArray[np.uint8]]:
         """Return what events did to some of the study's spectra.
@@ -156,60 +89,20 @@ class Study:
             kind[own] = found["kind"].values
         return difference, kind
 
-    def quiet_spectra(self) -> Spectra:
-        """Return the accepted spectra (n, 240) of quiet-Sun observations."""
-        folder = self.cache / f"quiet-{self._key('simulation')}"
-        settings = Settings("quick", self.seed)
-        modes = [observation(name) for name in QUIET_MODES]
-        targets = simulate(modes, folder, settings, quiet=True)
-        spectra = []
-        for target in targets:
-            rasters = [read_raster(file) for file in sorted(target.glob("*_raster_*.fits"))]
-            cube = clean_observation(rasters).load()
-            spectra.append(cube["intensity"].values[accepted(cube)])
-        return np.concatenate(spectra)
-
-    def quiet_sun(self) -> QuietSun:
-        """Return the autoencoder that knows the quiet Sun, trained if need be."""
-        path = self.cache / f"quiet-sun-{self._key('quiet')}.safetensors"
-        kept(path, lambda place: QuietSun.train(self.quiet_spectra(), seed=self.seed).save(place))
-        return QuietSun.load(path)
-
-    def cube(self, name: str) -> xr.Dataset:
-        """Return an observation's cleaned cube, quiet-Sun flags included; made if need be."""
-        return self._cube(observation(name))
-
-    def cubes(self, progress: Callable[[Path], None] = lambda done: None) -> dict[str, xr.Dataset]:
-        """Return every observation's cleaned cube by its name, such as ``"PF 14"``.
-
-        Parameters
-        ----------
-        progress : callable
-            Called with each path as soon as a product is there.
-
-        Returns
-        -------
-        dict of xarray.Dataset
-            As from `preflare.clean`, with the quiet-Sun bit set and ``t_onset`` known for PF.
-        """
-        self._simulated(list(self.observations()), progress)
-        cubes = {}
-        for each in self.observations():
-            cubes[each.name] = self._cube(each)
-            progress(self._cube_path(each))
-        return cubes
-
-    def table(self) -> pd.DataFrame:
-        """Return the number of spectra that each rule finds, one row an observation."""
-        rows = {}
-        for name, cube in self.cubes().items():
-            counts = count_rules(cube)["flagged"].to_dict()
-            spectra = int(cube["flags"].size)
-            rows[name] = {"spectra": spectra, **counts, "kept": int(accepted(cube).sum())}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("observation")
-
     def spectra(self) -> LabelledSpectra:
-        """Return what there is to learn from: accepted spectra, those of PF before the onset."""
+        """Return what there is to learn from: accepted spectra, those of PF before the onset.
+
+        Raises
+        ------
+        StudyError
+            If there are observations of one class only.
+        """
+        kinds = {each.kind for each in self.observations()}
+        if len(kinds) < 2:
+            raise StudyError(
+                f"The source {self.source!r} has {' and '.join(kinds)} observations only, and "
+                "networks learn from two classes: use the swarm that travels with preflare."
+            )
         path = self.cache / f"spectra-{self.profile}-{self._key('training')}.npz"
         kept(
             path,
@@ -284,8 +177,62 @@ class Study:
     def swarm(
         self, progress: Callable[[int, int, float], None] = lambda done, total, loss: None
     ) -> Swarm:
-        """Return the swarm: networks trained on the chosen split (Panos et al. 2023, Sect. 7)."""
+        """Return the swarm: networks trained on the chosen split (Panos et al. 2023, Sect. 7).
+
+        Of real observations, the one that travels with preflare and was trained on the twin.
+        """
+        if self.source == "iris":
+            return Swarm.load(shipped(SHIPPED_SWARM))
         return self.train(self.split(self.chosen()), progress=progress)
+
+    def explainer(self) -> Explainer:
+        """Return the members of the swarm that learned, with what they compare spectra with."""
+        if self.source == "iris":
+            return Explainer.load(shipped(SHIPPED_SWARM))
+        data, split = self.spectra(), self.split(self.chosen())
+        own = data.spectra[split.train], np.asarray(data.observation)[split.train]
+        return Explainer.of(self.swarm(), *own)
+
+    def scores(
+        self, *, unseen: bool = False, progress: Callable[[Path], None] = lambda done: None
+    ) -> dict[str, xr.Dataset]:
+        """Score every accepted spectrum of every observation; made if need be.
+
+        Parameters
+        ----------
+        unseen : bool
+            Score each observation by networks that were trained on others only, a fifth of the
+            swarm's number for each fifth of the observations, instead of by the swarm, which knows
+            those that it was trained on.
+        progress : callable
+            Called with each path as soon as a product is there.
+
+        Returns
+        -------
+        dict of xarray.Dataset
+            By the observation's name, see `preflare.explainer.Explainer.scores`. What belongs to
+            a spectrum has the same index as in `cube`.
+        """
+        if not unseen:
+            return self._explained("scores", self.explainer, Explainer.scores, progress)
+        found: dict[str, xr.Dataset] = {}
+        for partition, explainer in self._of_folds():
+            found |= self._explained(
+                "unseen", explainer, Explainer.scores, progress, only=partition.test
+            )
+        return {name: found[name] for name in self.spectra().classes}
+
+    def attributions(
+        self, progress: Callable[[Path], None] = lambda done: None
+    ) -> dict[str, xr.Dataset]:
+        """Explain every accepted spectrum of every observation by the swarm; made if need be.
+
+        Returns
+        -------
+        dict of xarray.Dataset
+            By the observation's name, see `preflare.explainer.Explainer.attributions`.
+        """
+        return self._explained("attributions", self.explainer, Explainer.attributions, progress)
 
     def flare_spectra(self) -> FlareSpectra:
         """Return accepted spectra taken after the onset of a flare."""
@@ -321,35 +268,48 @@ class Study:
 
         return Course.load(kept(path, make))
 
-    def _key(self, stage: Stage) -> str:
-        settings: dict[str, Any] = {"source": self.source, "profile": self.profile}
-        if stage == "quiet":
-            settings["profile"] = "quick"
-        if stage == "training":
-            settings["size"] = asdict(self.size)
-        if stage == "artificial":
-            settings["size"] = asdict(ARTIFICIAL[self.profile])
-        return stage_key(stage, seed=self.seed, **settings)
+    def _of_folds(self) -> Iterator[tuple[Partition, Callable[[], Explainer]]]:
+        """Give each fold, and how to get the networks that were trained on the other folds."""
+        data = self.spectra()
+        parts = folds(data.classes, FOLDS, self.seed)
+        splits = [self.split(part) for part in parts]
+        each = max(1, self.size.members // FOLDS)
+        for place, part in enumerate(parts):
 
-    def _simulated(
-        self, observations: list[Observation], progress: Callable[[Path], None]
-    ) -> list[Path]:
-        folder = self.cache / f"twin-{self.profile}-{self._key('simulation')}"
-        settings = Settings(self.profile, self.seed)
-        return simulate(observations, folder, settings, progress=progress)
+            def explainer(place: int = place) -> Explainer:
+                swarm = self.train([split for split in splits for _ in range(each)])
+                own = splits[place].train
+                return Explainer.of(
+                    swarm.some(range(each * place, each * (place + 1))),
+                    data.spectra[own],
+                    np.asarray(data.observation)[own],
+                )
 
-    def _cube_path(self, each: Observation) -> Path:
-        folder = self.cache / f"cubes-{self.profile}-{self._key('cube')}"
-        return folder / f"{each.observation_id}.zarr"
+            yield part, explainer
 
-    def _cube(self, each: Observation) -> xr.Dataset:
-        def make(path: Path) -> None:
-            onset = described(self.files(each.name))["onset"]
-            rasters = self.rasters(each.name)
-            cube = clean_observation(rasters, onset=None if onset is None else str(onset))
-            write_cube(self.quiet_sun().flag(cube), path)
+    def _explained(
+        self,
+        product: str,
+        explainer: Callable[[], Explainer],
+        explain: Callable[[Explainer, xr.Dataset], xr.Dataset],
+        progress: Callable[[Path], None],
+        only: Sequence[str] | None = None,
+    ) -> dict[str, xr.Dataset]:
+        folder = self.cache / f"{product}-{self.source}-{self.profile}-{self._key('explaining')}"
+        ready = cache(explainer)
+        found = {}
+        for each in self.observations():
+            if only is not None and each.name not in only:
+                continue
 
-        return open_cube(kept(self._cube_path(each), make))
+            def make(place: Path, each: Observation = each) -> None:
+                with threadpool_limits(1):
+                    write_cube(explain(ready(), self._cube(each)), place)
+
+            path = kept(folder / f"{each.observation_id}.zarr", make)
+            found[each.name] = open_cube(path)
+            progress(path)
+        return found
 
 
 @lru_cache(maxsize=1)

@@ -338,7 +338,11 @@ class Swarm:
                 f"a swarm of ConvNets has (members, {WEIGHTS})."
             )
         settings = Settings(**about["settings"]) if "settings" in about else None
-        kept = {name.removeprefix("training."): array for name, array in tensors.items()}
+        kept = {
+            name.removeprefix("training."): array
+            for name, array in tensors.items()
+            if name.startswith("training.")
+        }
         return cls(weights, Members(**kept) if kept else None, settings)
 
     @property

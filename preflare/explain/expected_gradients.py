@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,56 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from preflare.errors import ExplanationError
-from preflare.explain.draws import Design, Draws, by_likeness, draw
+from preflare.explain.draws import Design, Draws
 from preflare.explain.judged import whole_number
-from preflare.explain.outputs import (
-    Backend,
-    Compiled,
-    Differentiable,
-    Explained,
-    Output,
-    differentiable,
-)
-from preflare.kernels.explaining import attributed, variances
+from preflare.explain.outputs import Backend, Compiled, Explained, Output, differentiable
+from preflare.explain.ready import AT_ONCE, Attributions, Member, drawn, fill
 from preflare.network_inputs import checked_spectra
 
 Array = NDArray[Any]
 
 SAMPLES = 500
 """The paper's."""
-AT_ONCE = 64
-"""Spectra that one task of the compiled loops explains: a block of theirs."""
 AT_ONCE_BY_TORCH = 256
 ROUND = 64
 """Tasks between two reports of progress."""
-
-
-@dataclass(frozen=True)
-class Attributions:
-    """How much each wavelength added to the output, compared with the baselines.
-
-    Attributes
-    ----------
-    mean : ndarray, (n, 240)
-        Over members.
-    spread : ndarray, (n, 240)
-        Standard deviation over members, their draws included; 0 for one member.
-    gap : ndarray, (n,)
-        Sum of the mean less F(x) - E[F(x')], which completeness makes 0. The expectation is over
-        all baselines, exactly.
-    gap_error : ndarray, (n,)
-        Standard error of the gap, as if draws were independent: too large for those that are
-        spread. nan for one sample. The same draws serve all spectra, so that gaps of like spectra
-        are alike. It takes the members' draws to be independent of each other.
-    each : ndarray, (members, n, 240), or None
-        Of each member, if that was asked for.
-    """
-
-    mean: Array
-    spread: Array
-    gap: NDArray[np.float64]
-    gap_error: NDArray[np.float64]
-    each: Array | None = None
 
 
 def expected_gradients(
@@ -190,22 +152,14 @@ def attribute(
         raise ExplanationError("There is no baseline to compare with: give one or more.")
     compared = checked_spectra(baselines, normalised=False, name="baselines", kind=kind)
     if draws is None:
-        seed = whole_number("seed", seed, 0)
-        order = by_likeness(compared) if design == "spread" else None
-        draws = [draw(samples, len(compared), seed, m, design, order) for m in range(len(outputs))]
+        draws = drawn(samples, compared, seed, len(outputs), design)
     _check(draws, len(outputs), len(compared))
     at_once = AT_ONCE if compiled else AT_ONCE_BY_TORCH
     parts = [slice(start, start + at_once) for start in range(0, len(values), at_once)]
     options: dict[str, Any] = {"scheduler": "threads" if compiled else "sync"}
     if workers is not None:
         options["num_workers"] = whole_number("number of workers", workers, 1)
-    result = Attributions(
-        np.empty_like(values),
-        np.empty_like(values),
-        np.empty(len(values)),
-        np.empty(len(values)),
-        np.empty((len(outputs), *values.shape), values.dtype) if each else None,
-    )
+    result = Attributions.empty(values, len(outputs) if each else None)
     # Each dask thread is one core's; torch by itself takes them all.
     with threadpool_limits(1) if compiled else nullcontext():
         mean = compared.mean(axis=0, dtype=np.float64)
@@ -214,76 +168,12 @@ def attribute(
             *(ready(*own, compared, mean, control) for own in zip(outputs, draws, strict=True)),
             **options,
         )
-        explain = delayed(_explain, pure=False, traverse=False)
+        explain = delayed(fill, pure=False, traverse=False)
         for first in range(0, len(parts), ROUND):
             some = parts[first : first + ROUND]
             compute(*(explain(members, values, result, part) for part in some), **options)
             progress(min(some[-1].stop, len(values)), len(values))
     return result
-
-
-class Member:
-    """One network with its draws.
-
-    Parameters
-    ----------
-    output : Differentiable
-        Of the network.
-    draws : Draws
-        Its own.
-    baselines : ndarray, (m, 240)
-        All of them.
-    mean : ndarray, (240,)
-        Of all baselines.
-    control : bool
-        See `attribute`.
-    """
-
-    def __init__(
-        self, output: Differentiable, draws: Draws, baselines: Array, mean: Array, control: bool
-    ) -> None:
-        self._output, self._draws, self._baselines = output, draws, baselines
-        self._expected = output.outputs(baselines).mean(dtype=np.float64)
-        if not np.isfinite(self._expected):
-            raise ExplanationError(
-                "A network returns nan or inf for the baselines: leave out those that diverged."
-            )
-        self._mean = mean
-        self._drawn_mean = baselines[draws.place].mean(axis=0, dtype=np.float64)
-        # One draw has no covariance to correct.
-        self._control = control and draws.place.size > 1
-
-    def attribute(self, spectra: Array) -> tuple[Array, Array, Array]:
-        """Return attributions (n, 240), their gaps (n,) and the gaps' variances (n,)."""
-        place = self._draws.place
-        sums = self._output.sums(self._baselines, place, self._draws.alpha, spectra)
-        gradient, product, risen = sums
-        result, variance = np.empty(spectra.shape), np.empty(len(spectra))
-        means = self._drawn_mean, self._mean
-        attributed(spectra, gradient, product, *means, place.size, self._control, result)
-        variances(gradient, risen, self._baselines, place, self._control, variance)
-        gap = result.sum(axis=1) - (self._output.outputs(spectra) - self._expected)
-        return result, gap, variance
-
-
-def _explain(members: Sequence[Member], spectra: Array, result: Attributions, where: slice) -> None:
-    """Fill a part of the result: mean and spread over members by Welford's recurrence."""
-    values = spectra[where]
-    mean, square = np.zeros(values.shape), np.zeros(values.shape)
-    gap, variance = np.zeros(len(values)), np.zeros(len(values))
-    for number, member in enumerate(members):
-        own, own_gap, own_variance = member.attribute(values)
-        away = own - mean
-        mean += away / (number + 1)
-        square += away * (own - mean)
-        gap += own_gap
-        variance += own_variance
-        if result.each is not None:
-            result.each[number, where] = own
-    result.mean[where] = mean
-    result.spread[where] = np.sqrt(square / len(members))
-    result.gap[where] = gap / len(members)
-    result.gap_error[where] = np.sqrt(variance) / len(members)
 
 
 def _check(draws: Sequence[Draws], members: int, baselines: int) -> None:

@@ -41,7 +41,7 @@ def test_every_observation_has_a_cube_with_the_quiet_sun_flagged(study):
 
 def test_asking_again_reads_and_does_not_make(study, monkeypatch):
     study.cubes()
-    monkeypatch.setattr("preflare.study.clean_observation", never)
+    monkeypatch.setattr("preflare.observed.clean_observation", never)
     monkeypatch.setattr("preflare.twin.simulate._make", never)
     again = pf.Study(cache=study.cache)
     assert again.cube("PF 3").identical(study.cube("PF 3"))
@@ -159,7 +159,6 @@ def test_another_seed_is_another_study(study):
     ("settings", "said"),
     [
         ({"source": "moon"}, "no source 'moon'"),
-        ({"source": "iris"}, "no source 'iris'"),
         ({"profile": "huge"}, "no profile 'huge'"),
         ({"seed": -1}, "seed -1"),
         ({"seed": 1.5}, "seed 1.5"),

@@ -1,0 +1,164 @@
+"""The observations of a study: files, cleaned cubes, and what comes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from preflare.cleaning import clean_observation
+from preflare.cubes import open_cube, write_cube
+from preflare.errors import StudyError
+from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
+from preflare.observations import Observation, observation
+from preflare.products import cache_folder, kept
+from preflare.quietsun import QuietSun
+from preflare.rules import accepted, count_rules
+from preflare.sizes import ARTIFICIAL, SIZES
+from preflare.sources import Iris, Source, Twin
+from preflare.stages import Stage, stage_key
+
+Spectra = NDArray[np.float32]
+
+
+class Observed:
+    """The observations of one source, at one size, from one seed: see `preflare.Study`."""
+
+    def __init__(
+        self,
+        source: Literal["twin", "iris"] = "twin",
+        profile: str = "quick",
+        seed: int = 0,
+        cache: str | Path | None = None,
+    ) -> None:
+        if source not in ("twin", "iris"):
+            raise StudyError(f"There is no source {source!r}: choose 'twin' or 'iris'.")
+        if profile not in SIZES:
+            raise StudyError(f"There is no profile {profile!r}: choose {' or '.join(SIZES)}.")
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise StudyError(f"The seed {seed!r} is no whole number from 0 on: give one.")
+        self.cache = cache_folder(cache)
+        twin = source == "twin"
+        self._from: Source = Twin(profile, seed, self.cache) if twin else Iris()
+        self.source = source
+        self.profile = profile
+        self.seed = seed
+        self.size = SIZES[profile]
+
+    def __repr__(self) -> str:
+        about = f"source={self.source!r}, profile={self.profile!r}, seed={self.seed}"
+        return f"{type(self).__name__}({about})"
+
+    def observations(self) -> tuple[Observation, ...]:
+        """Return the observations that there are: all of Table A1 if they are simulated."""
+        return self._from.observations()
+
+    def files(self, name: str, progress: Callable[[Path], None] = lambda done: None) -> Path:
+        """Return the folder with an observation's level 2 files, simulated if need be.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"PF 14"``.
+        progress : callable
+            Called with the folder once it is there.
+        """
+        return self._from.files([observation(name)], progress)[0]
+
+    def rasters(self, name: str) -> list[Raster]:
+        """Return an observation's rasters, in order of time."""
+        return [read_raster(file) for file in sorted(self.files(name).glob("*_raster_*.fits"))]
+
+    def slit_jaw(self, name: str) -> SlitJaw:
+        """Return an observation's slit-jaw images."""
+        return read_slitjaw(next(self.files(name).glob("*_SJI_*.fits")))
+
+    def goes(self, name: str) -> Table | None:
+        """Return the X-ray flux during an observation: columns time (UTC) and flux (W m-2).
+
+        None where it is not known.
+        """
+        return self._from.goes(observation(name).name)
+
+    def truth(self, name: str) -> xr.Dataset:
+        """Return what is in every spectrum of an observation, index for index with its cube.
+
+        ``kind`` (time, step, slit) uint8, 0 for none, as the attribute ``kinds`` names them;
+        ``share`` float32, of the light that the event replaces; ``difference`` (time, step, slit,
+        wavelength) float32 in DN/s, with events less without; ``normalised_difference`` float32,
+        the same of the profiles normalised each by its maximum.
+
+        Raises
+        ------
+        StudyError
+            If the observations are real.
+        """
+        return self._from.truth(observation(name).name)
+
+    def quiet_spectra(self) -> Spectra:
+        """Return the accepted spectra (n, 240) of quiet-Sun observations."""
+        return self._from.quiet_spectra()
+
+    def quiet_sun(self) -> QuietSun:
+        """Return the autoencoder that knows the quiet Sun, trained if need be."""
+        return self._from.quiet_sun()
+
+    def cube(self, name: str) -> xr.Dataset:
+        """Return an observation's cleaned cube, quiet-Sun flags included; made if need be."""
+        return self._cube(observation(name))
+
+    def cubes(self, progress: Callable[[Path], None] = lambda done: None) -> dict[str, xr.Dataset]:
+        """Return every observation's cleaned cube by its name, such as ``"PF 14"``.
+
+        Parameters
+        ----------
+        progress : callable
+            Called with each path as soon as a product is there.
+
+        Returns
+        -------
+        dict of xarray.Dataset
+            As from `preflare.clean`, with the quiet-Sun bit set and ``t_onset`` known for PF.
+        """
+        self._from.files(self.observations(), progress)
+        cubes = {}
+        for each in self.observations():
+            cubes[each.name] = self._cube(each)
+            progress(self._cube_path(each))
+        return cubes
+
+    def table(self) -> pd.DataFrame:
+        """Return the number of spectra that each rule finds, one row an observation."""
+        rows = {}
+        for name, cube in self.cubes().items():
+            counts = count_rules(cube)["flagged"].to_dict()
+            spectra = int(cube["flags"].size)
+            rows[name] = {"spectra": spectra, **counts, "kept": int(accepted(cube).sum())}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("observation")
+
+    def _key(self, stage: Stage) -> str:
+        settings: dict[str, Any] = {"source": self.source, "profile": self.profile}
+        if stage in ("training", "explaining"):
+            settings["size"] = asdict(self.size)
+        if stage == "artificial":
+            settings["size"] = asdict(ARTIFICIAL[self.profile])
+        return stage_key(stage, seed=self.seed, **settings)
+
+    def _cube_path(self, each: Observation) -> Path:
+        folder = self.cache / f"cubes-{self.profile}-{self._key('cube')}"
+        return folder / f"{each.observation_id}.zarr"
+
+    def _cube(self, each: Observation) -> xr.Dataset:
+        def make(path: Path) -> None:
+            onset = self._from.onset(each.name)
+            cube = clean_observation(self.rasters(each.name), onset=onset)
+            write_cube(self.quiet_sun().flag(cube), path)
+
+        return open_cube(kept(self._cube_path(each), make))
