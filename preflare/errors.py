@@ -45,8 +45,16 @@ class ExplanationError(PreflareError):
     """Spectra cannot be explained, or explanations cannot be judged, as asked."""
 
 
+class FindingError(PreflareError):
+    """What was found cannot be summed up as asked."""
+
+
 class BookError(PreflareError):
     """The book cannot be built."""
+
+
+class ClaimError(PreflareError):
+    """The ledger of claims is wrong, or a claim is recorded wrongly."""
 
 
 def reason(error: BaseException) -> str:

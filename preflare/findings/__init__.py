@@ -1,0 +1,1 @@
+"""What the explanations say, over spectra, slits and rasters: arrays and cubes in, tables out."""
