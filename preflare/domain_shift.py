@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ Spectra = NDArray[np.float32]
 USUAL = 0.95
 """Share of the reference's own distances that count as usual."""
 AT_MOST = 2000
-"""Reference spectra: what a million spectra are compared with in a minute, on one core."""
+"""Reference spectra. A million spectra are compared with so many in a minute, on two cores."""
 AT_ONCE = 8192
 """Spectra worked on at a time, which bounds the memory."""
 LEVEL = 0.95
@@ -186,9 +187,9 @@ class Reference:
             If there is no such thing.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return cls(stored["spectra"], stored["observation"], stored["usual"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise FindingError(
                 f"{path} is no reference of spectra ({reason(error)}): make one by Reference.of."
             ) from error

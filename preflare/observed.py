@@ -14,6 +14,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from preflare.cleaning import clean_observation
+from preflare.context import Heating
 from preflare.cubes import open_cube, write_cube
 from preflare.errors import StudyError
 from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
@@ -24,6 +25,7 @@ from preflare.rules import accepted, count_rules
 from preflare.sizes import ARTIFICIAL, SIZES
 from preflare.sources import Iris, Source, Twin
 from preflare.stages import Stage, stage_key
+from preflare.twin.modes import BEFORE_ONSET
 
 Spectra = NDArray[np.float32]
 
@@ -86,6 +88,13 @@ class Observed:
         None where it is not known.
         """
         return self._from.goes(observation(name).name)
+
+    def heating(self, name: str, start: float = 0.0, stop: float = BEFORE_ONSET) -> Heating | None:
+        """Return what heats a region between two times (s), as a coronal imager would see it.
+
+        See `preflare.context.heating`. None where it is not known.
+        """
+        return self._from.heating(observation(name).name, start, stop)
 
     def truth(self, name: str) -> xr.Dataset:
         """Return what is in every spectrum of an observation, index for index with its cube.

@@ -12,6 +12,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from preflare.cleaning import clean_observation
+from preflare.context import Heating, heating
 from preflare.cubes import open_cube
 from preflare.errors import StudyError
 from preflare.level2 import read_raster
@@ -50,6 +51,9 @@ class Source(Protocol):
 
     def truth(self, name: str) -> xr.Dataset:
         """Return what is in every spectrum."""
+
+    def heating(self, name: str, start: float, stop: float) -> Heating | None:
+        """Return what heats a region, as a coronal imager sees it; None if that is not known."""
 
     def quiet_spectra(self) -> NDArray[np.float32]:
         """Return accepted spectra (n, 240) of the quiet Sun."""
@@ -99,6 +103,10 @@ class Twin:
     def truth(self, name: str) -> xr.Dataset:
         """See `Source.truth`."""
         return open_cube(self._folder(name) / "truth.zarr")
+
+    def heating(self, name: str, start: float, stop: float) -> Heating:
+        """See `Source.heating`."""
+        return heating(name, Settings(self._profile, self._seed), start, stop)
 
     def quiet_spectra(self) -> NDArray[np.float32]:
         """See `Source.quiet_spectra`."""
@@ -156,6 +164,9 @@ class Iris:
         raise StudyError(
             f"What is in the real spectra of {name} is not known: ask the source 'twin' for truth."
         )
+
+    def heating(self, name: str, start: float, stop: float) -> None:
+        """Return None: images of AIA do not travel with preflare."""
 
     def quiet_spectra(self) -> NDArray[np.float32]:
         """Refuse, for there are none."""

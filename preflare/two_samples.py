@@ -70,7 +70,8 @@ def told_apart(
 
 def _discriminant(positive: Numbers, negative: Numbers) -> Numbers:
     within = np.cov(positive.T, ddof=0) + np.cov(negative.T, ddof=0)
-    within += 1e-9 * np.trace(within) / len(within) * np.eye(len(within))  # constants have none
+    # What is constant has no variance to divide by.
+    within += max(1e-9 * np.trace(within) / len(within), 1e-15) * np.eye(len(within))
     return np.linalg.solve(within, positive.mean(axis=0) - negative.mean(axis=0))
 
 
