@@ -72,10 +72,12 @@ class Book:
     ) -> Path:
         """Run the chapters that changed and render the book.
 
+        A chapter that sums up the others' runs is run last, and whenever one of those is new.
+
         Parameters
         ----------
         chapter : str, optional
-            Run only this chapter, and those that were never run.
+            Run only this chapter, those that were never run, and those that sum up the runs.
         parameters : dict, optional
             For that chapter. Files are named from here, or from the checkout's top.
         force : bool
@@ -100,13 +102,13 @@ class Book:
             raise BookError(f"The book has no chapter {chapter!r} that runs: it has {names}.")
         with self._alone():
             shared = self._shared_digest()
-            for each in chapters:
+            for each in sorted(chapters, key=lambda each: each.reads_runs):
                 given = (parameters or {}) if each.name == chapter else {}
                 chosen = {name: located(value, self.root) for name, value in given.items()}
                 check_parameters(each, chosen)
-                key = key_of(each, chosen, shared, self.root)
+                key = self._key(each, chosen, shared)
                 last = self._last_run(each)
-                wanted = chapter in (None, each.name)
+                wanted = chapter in (None, each.name) or each.reads_runs
                 current = last is not None and last.key == key
                 if current:
                     self._failure(each).unlink(missing_ok=True)
@@ -135,6 +137,12 @@ class Book:
         package = Path(__file__).parent
         return digest([package, self.root / "data", self.root / "requirements.lock"])
 
+    def _key(self, chapter: Chapter, parameters: dict[str, Any], shared: str) -> str:
+        if chapter.reads_runs:
+            others = [self._notebook(each) for each in self.chapters() if not each.reads_runs]
+            shared = digest([each for each in others if each.is_file()], shared)
+        return key_of(chapter, parameters, shared, self.root)
+
     def _notebook(self, chapter: Chapter) -> Path:
         return self.folder / "runs" / f"{chapter.name}.ipynb"
 
@@ -158,7 +166,7 @@ class Book:
         last = self._last_run(chapter)
         if last is None:
             return StatusRow(chapter.name, "failed" if failed else "never run")
-        current = last.key == key_of(chapter, last.parameters, shared, self.root)
+        current = last.key == self._key(chapter, last.parameters, shared)
         state = "up to date" if current else "failed since" if failed else "stale"
         return StatusRow(
             chapter.name,

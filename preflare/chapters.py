@@ -18,12 +18,13 @@ from typing import Any
 
 import jupytext
 import nbformat
+import yaml
 
 from preflare.errors import BookError, reason
+from preflare.ledger import RUNS
 from preflare.products import digest
 
-_FRONT_MATTER = re.compile(r"\A---\n.*?^kernelspec:.*?^---$", re.DOTALL | re.MULTILINE)
-
+_FRONT_MATTER = re.compile(r"\A---\n(.*?^kernelspec:.*?)^---$", re.DOTALL | re.MULTILINE)
 
 _RECORD = "preflare"
 """Where a notebook's metadata keep its `Run`, so that the two cannot part."""
@@ -39,6 +40,27 @@ class Chapter:
     def name(self) -> str:
         """The file's stem, by which the table of contents and the command line call it."""
         return self.source.stem
+
+    @property
+    def reads_runs(self) -> bool:
+        """Whether it sums up the runs of other chapters: its front matter says so.
+
+        Raises
+        ------
+        BookError
+            If the front matter is no YAML, or says anything else of preflare.
+        """
+        matter = _FRONT_MATTER.match(self.source.read_text(encoding="utf-8"))
+        try:
+            settings = yaml.safe_load(matter[1]).get(_RECORD, {}) if matter else {}
+        except yaml.YAMLError as error:
+            raise BookError(f"{self.source} has no YAML in its front matter: mend it.") from error
+        if settings not in ({}, {"reads": "runs"}):
+            raise BookError(
+                f"{self.source} has preflare: {settings} in its front matter: "
+                "write preflare: {reads: runs}, or leave it out."
+            )
+        return bool(settings)
 
 
 @dataclass(frozen=True)
@@ -223,6 +245,7 @@ def _execute(
     from papermill.exceptions import PapermillExecutionError
 
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ[RUNS] = str(output.parent)
     with log.open("wb") as stream:
         os.dup2(stream.fileno(), sys.stderr.fileno())
     text = source.read_text(encoding="utf-8")

@@ -217,6 +217,84 @@ def test_unknown_chapters_and_parameters_are_refused(book):
         book.build(chapter="chapter", parameters={"foo": 1}, say=quietly)
 
 
+SUMMARY = """\
+---
+file_format: mystnb
+kernelspec:
+  name: python3
+  display_name: Python 3
+preflare: {reads: runs}
+---
+
+# A summary
+
+```{code-cell} ipython3
+import os
+from pathlib import Path
+runs = sorted(Path(os.environ["PREFLARE_RUNS"]).glob("chapter.ipynb"))
+print("read", len(runs), "run with answer", runs[0].read_text().split("answer ")[-1][:2])
+```
+"""
+
+
+@pytest.fixture
+def book_with_summary(book):
+    (book.root / "book" / "summary.md").write_text(SUMMARY)
+    contents = book.root / "book" / "_toc.yml"
+    contents.write_text(
+        contents.read_text().replace("- file: chapter", "- file: summary\n- file: chapter")
+    )
+    return book
+
+
+def test_a_chapter_that_reads_the_runs_comes_last_and_follows_them(book_with_summary):
+    book, said = book_with_summary, []
+    assert [chapter.name for chapter in book.chapters()] == ["summary", "chapter"]
+    book.build(say=said.append)
+    assert said == ["running chapter", "running summary", "rendering"]
+    assert "read 1 run with answer 42" in page(book, "summary")
+
+    said.clear()
+    book.build(say=said.append)
+    assert said == []
+    assert [row.state for row in book.status()] == ["up to date", "up to date"]
+
+    changed(book, "21 * factor", "22 * factor")
+    book.build(chapter="chapter", say=said.append)
+    assert said == ["running chapter", "running summary", "rendering"]
+    assert "read 1 run with answer 44" in page(book, "summary")
+
+    said.clear()
+    book.build(chapter="summary", force=True, say=said.append)
+    assert said[0] == "running summary"
+
+
+def test_a_chapter_that_reads_the_runs_can_be_asked_for_first(book_with_summary):
+    said = []
+    book_with_summary.build(chapter="summary", say=said.append)
+    assert said == ["running chapter", "running summary", "rendering"]
+
+
+def test_a_summary_is_stale_once_a_run_is_new(book_with_summary):
+    book = book_with_summary
+    book.build(say=quietly)
+    notebook = book.folder / "runs" / "chapter.ipynb"
+    notebook.write_text(notebook.read_text().replace("answer 42", "answer 43"))
+    assert [row.state for row in book.status()] == ["stale", "up to date"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [("{reads: run}", "has preflare: {'reads': 'run'}"), ("{reads: [}", "has no YAML")],
+)
+def test_a_front_matter_that_says_something_else_is_an_error(book_with_summary, setting, complaint):
+    source = book_with_summary.root / "book" / "summary.md"
+    source.write_text(SUMMARY.replace("{reads: runs}", setting))
+    with pytest.raises(BookError, match="in its front matter") as caught:
+        book_with_summary.build(say=quietly)
+    assert complaint in str(caught.value)
+
+
 def test_two_builds_at_once_take_turns(book):
     command = [sys.executable, "-m", "preflare", "book"]
     builds = [
