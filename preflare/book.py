@@ -9,7 +9,16 @@ from typing import Any
 
 import yaml
 
-from preflare.chapters import Chapter, Run, check_parameters, key_of, located, run, runs
+from preflare.chapters import (
+    Chapter,
+    Run,
+    check_parameters,
+    key_of,
+    located,
+    parameters_of,
+    run,
+    runs,
+)
 from preflare.errors import BookError
 from preflare.products import digest
 from preflare.render import Say, render
@@ -67,6 +76,7 @@ class Book:
         *,
         chapter: str | None = None,
         parameters: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
         force: bool = False,
         say: Say = print,
     ) -> Path:
@@ -80,6 +90,8 @@ class Book:
             Run only this chapter, those that were never run, and those that sum up the runs.
         parameters : dict, optional
             For that chapter. Files are named from here, or from the checkout's top.
+        settings : dict, optional
+            For all chapters that have a parameter of that name, such as ``profile``.
         force : bool
             Run what is up to date again, too.
         say : callable
@@ -100,10 +112,17 @@ class Book:
         if chapter is not None and chapter not in [each.name for each in chapters]:
             names = ", ".join(each.name for each in chapters)
             raise BookError(f"The book has no chapter {chapter!r} that runs: it has {names}.")
+        known = {each: parameters_of(each) for each in chapters}
+        for name in settings or {}:
+            if not any(name in names for names in known.values()):
+                raise BookError(f"No chapter of the book has a parameter {name!r}: leave it out.")
         with self._alone():
             shared = self._shared_digest()
             for each in sorted(chapters, key=lambda each: each.reads_runs):
-                given = (parameters or {}) if each.name == chapter else {}
+                given = {
+                    name: value for name, value in (settings or {}).items() if name in known[each]
+                }
+                given |= (parameters or {}) if each.name == chapter else {}
                 chosen = {name: located(value, self.root) for name, value in given.items()}
                 check_parameters(each, chosen)
                 key = self._key(each, chosen, shared)

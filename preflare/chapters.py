@@ -149,6 +149,16 @@ def located(value: Any, root: Path) -> Any:
     return value
 
 
+def parameters_of(chapter: Chapter) -> list[str]:
+    """List the names that the cell tagged `parameters` gives values to."""
+    return [
+        match[1]
+        for cell in _notebook(chapter.source).cells
+        if "parameters" in cell.metadata.get("tags", [])
+        for match in re.finditer(r"^(\w+)\s*(?::[^=\n]+)?=", cell.source, re.MULTILINE)
+    ]
+
+
 def check_parameters(chapter: Chapter, parameters: dict[str, Any]) -> None:
     """Refuse parameters that a chapter does not have, which papermill would set in vain.
 
@@ -161,12 +171,7 @@ def check_parameters(chapter: Chapter, parameters: dict[str, Any]) -> None:
     ------
     BookError
     """
-    known = [
-        match[1]
-        for cell in _notebook(chapter.source).cells
-        if "parameters" in cell.metadata.get("tags", [])
-        for match in re.finditer(r"^(\w+)\s*(?::[^=\n]+)?=", cell.source, re.MULTILINE)
-    ]
+    known = parameters_of(chapter)
     for name in parameters:
         if name not in known:
             raise BookError(

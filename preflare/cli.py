@@ -11,11 +11,13 @@ from dask.callbacks import Callback
 from rich.table import Table
 
 import preflare
-from preflare.cli_terminal import PATH, err, out, progress_bar
+from preflare.claims import SOURCES
 from preflare.cli_score import score
+from preflare.cli_terminal import PATH, err, out, progress_bar
 from preflare.cli_train import train
 from preflare.cli_twin import simulate, twin
 from preflare.errors import PreflareError
+from preflare.sizes import SIZES
 
 
 class _OneSentence(click.Group):
@@ -189,20 +191,38 @@ def _parameters(_context: Any, _parameter: Any, pairs: tuple[str, ...]) -> dict[
     metavar="KEY=VALUE",
     help="Set a parameter of the chapter; needs --chapter. Repeat for more.",
 )
+@click.option(
+    "--profile", type=click.Choice(list(SIZES)), help="How much of everything, in all chapters."
+)
+@click.option(
+    "--source", type=click.Choice(list(SOURCES)), help="Whose spectra, in all chapters that can."
+)
 @click.option("--force", is_flag=True, help="Run chapters again that are up to date.")
 @click.option("--output", type=PATH, help="Folder to build in. Default: _build.")
-def book(chapter: str | None, parameters: dict[str, Any], force: bool, output: Path | None) -> None:
+def book(
+    chapter: str | None,
+    parameters: dict[str, Any],
+    profile: str | None,
+    source: str | None,
+    force: bool,
+    output: Path | None,
+) -> None:
     """Run the chapters that changed and render the book.
 
     Without options this is what `make book` does. A chapter that fails stops the build and
-    leaves the pages of the last good one in place.
+    leaves the pages of the last good one in place. The ledger follows whatever else was run.
     """
     from preflare.book import Book
 
     if parameters and chapter is None:
         raise click.UsageError("-p sets a parameter of one chapter: name it with --chapter.")
+    given = {"profile": profile, "source": source}
     site = Book.found(output).build(
-        chapter=chapter, parameters=parameters, force=force, say=err.print
+        chapter=chapter,
+        parameters=parameters,
+        settings={name: value for name, value in given.items() if value is not None},
+        force=force,
+        say=err.print,
     )
     out.print(str(site / "index.html"), markup=False)
 

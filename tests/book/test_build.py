@@ -215,6 +215,16 @@ def test_unknown_chapters_and_parameters_are_refused(book):
         book.build(chapter="prologue", say=quietly)
     with pytest.raises(BookError, match="no parameter 'foo': it has factor"):
         book.build(chapter="chapter", parameters={"foo": 1}, say=quietly)
+    with pytest.raises(BookError, match="No chapter of the book has a parameter 'source'"):
+        book.build(settings={"source": "iris"}, say=quietly)
+
+
+def test_settings_reach_every_chapter_that_has_them(book):
+    book.build(settings={"factor": 4}, say=quietly)
+    assert "answer 84" in page(book)
+    # What is said of one chapter counts more than what is said of all.
+    book.build(chapter="chapter", parameters={"factor": 5}, settings={"factor": 4}, say=quietly)
+    assert "answer 105" in page(book)
 
 
 SUMMARY = """\
