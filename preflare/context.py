@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 from preflare.errors import StudyError
 from preflare.observations import observation
 from preflare.twin.events import Events
+from preflare.twin.modes import BEFORE_ONSET
 from preflare.twin.observing import IMAGE_FIELD, Observing, Settings
 
 Array = NDArray[np.float64]
@@ -24,6 +25,8 @@ PIXEL = 0.6
 """arcsec of AIA (Lemen et al. 2012, Sol. Phys. 275, 17)."""
 RESOLUTION = 1.5
 """arcsec; full width at half maximum of its point spread."""
+PART = 300.0
+"""s at both ends of the 25 minutes, in which events are counted."""
 PHASES = (np.arange(20) + 0.5) / 20
 """Of an event's life, at which its light curve is sampled."""
 
@@ -71,6 +74,28 @@ def heating(name: str, settings: Settings, start: float, stop: float) -> Heating
         if seconds > 0:
             _add(image, place, events, event, seconds / (stop - start))
     return Heating(gaussian_filter(image, RESOLUTION / PIXEL / 2.3548, mode="constant"), place)
+
+
+def event_growth(name: str, settings: Settings) -> float:
+    """Say by how much events become more frequent in a region of the twin.
+
+    Parameters
+    ----------
+    name : str
+        Of the observation, such as ``"PF 14"``.
+    settings : Settings
+        Of the simulation.
+
+    Returns
+    -------
+    float
+        Events that begin in the last five of the 25 minutes, over those of the first five: about 1
+        where the rate is flat. nan if there are none in the first five.
+    """
+    start = Observing(observation(name), settings).scene.events.start
+    first = int(((start >= 0) & (start < PART)).sum())
+    last = int(((start >= BEFORE_ONSET - PART) & (start < BEFORE_ONSET)).sum())
+    return last / first if first else float("nan")
 
 
 def _seconds_on(events: Events, start: float, stop: float) -> Array:

@@ -125,8 +125,8 @@ def importance(axes: Axes, table: pd.DataFrame, references: Mapping[str, NDArray
     table : pandas.DataFrame
         From `preflare.findings.importance.Importance.by_wavelength`.
     references : mapping of str to ndarray, shape (240,)
-        Profiles by class, ``"PF"`` and ``"AR"``, drawn at the height of the highest bar. Shades
-        are the bands of magnesium, the cores darker.
+        Profiles by what they are of, drawn at the height of the highest bar; ``"PF"`` and
+        ``"AR"`` have their colours. Shades are the bands of magnesium, the cores darker.
     """
     wavelength = table.index.to_numpy()
     share = table["magnitude"] / table["magnitude"].sum()
@@ -134,9 +134,10 @@ def importance(axes: Axes, table: pd.DataFrame, references: Mapping[str, NDArray
         shade = 0.16 if "core" in name else 0.08 if name in OF_MAGNESIUM else 0.0
         axes.axvspan(low, high, color="C1", alpha=shade, lw=0, zorder=0)
     axes.bar(wavelength, share, width=wavelength[1] - wavelength[0], color="0.2", lw=0)
-    for name, profile in references.items():
+    for number, (name, profile) in enumerate(references.items()):
         scaled = profile / profile.max() * share.max()
-        axes.plot(wavelength, scaled, color=CLASS_COLOURS[name], lw=1.3, label=name)
+        colour = CLASS_COLOURS.get(name, f"C{2 + 2 * number}")
+        axes.plot(wavelength, scaled, color=colour, lw=1.3, label=name)
     mark_lines(axes)
     mark_metals(axes)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -144,7 +145,7 @@ def importance(axes: Axes, table: pd.DataFrame, references: Mapping[str, NDArray
         xlabel="Wavelength (Å)", ylabel="Share of the largest attributions",
         xlim=(wavelength[0], wavelength[-1]), ylim=(0, 1.3 * share.max()),
     )  # fmt: skip
-    axes.legend(fontsize="small", loc="center right")
+    axes.legend(fontsize="small", loc="center")
 
 
 def band_shares(axes: Axes, table: pd.DataFrame) -> None:
@@ -207,7 +208,7 @@ def changed_spectrum(
     mark_metals(axes, names=False)
     axes.set(xlabel="Wavelength (Å)", ylabel="Normalised intensity", ylim=(-0.03 * top, top))
     if changed:
-        axes.legend(fontsize="x-small", loc="upper right", bbox_to_anchor=(1, 0.94))
+        axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, 0.94))
     return line
 
 
@@ -231,6 +232,45 @@ def effects(axes: Axes, table: pd.DataFrame, output: str = "log-odds of PF") -> 
     axes.axvline(0, color="0.4", lw=0.8)
     axes.set_yticks(rows, table.index, fontsize="small")
     axes.set(xlabel=f"Change of the {output}", ylim=(len(table) - 0.4, -0.6))
+
+
+def line_depths(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw how deep lines are in each observation, by class and by whether it was trained on.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    table : pandas.DataFrame
+        One row an observation: ``class``, ``trained on`` and ``depth`` (a share of the light).
+    """
+    groups = [(seen, kind) for seen in (True, False) for kind in ("PF", "AR")]
+    for column, (seen, kind) in enumerate(groups):
+        own = table.loc[(table["class"] == kind) & (table["trained on"] == seen), "depth"]
+        beside = column + 0.24 * (np.arange(len(own)) % 5 - 2) / 2
+        axes.plot(beside, own, "o" if kind == "PF" else "s", ms=4, color=CLASS_COLOURS[kind])
+        axes.plot([column - 0.36, column + 0.36], [own.mean()] * 2, color="0.2", lw=1.8)
+    labels = [f"{kind},\n{'trained on' if seen else 'others'}" for seen, kind in groups]
+    axes.set_xticks(range(len(groups)), labels, fontsize="small")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_ylabel("Light taken by the lines")
+
+
+def answers_by_depth(axes: Axes, answers: pd.DataFrame) -> None:
+    """Draw what swarms say of each observation against the depth of lines there.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    answers : pandas.DataFrame
+        Index ``depth`` (a share of the light); a column of log-odds for each swarm. Observations
+        without an answer (nan) are not drawn.
+    """
+    looks = cycle((("C2", "o"), ("C4", "^"), ("C5", "D")))
+    for name, (colour, marker) in zip(answers, looks, strict=False):
+        axes.plot(answers.index, answers[name], marker, ms=5, color=colour, label=name)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set(xlabel="Light taken by the lines", ylabel="Log-odds of PF")
+    axes.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 
 
 def _numbers(table: pd.DataFrame, row: str) -> tuple[float, float, float]:

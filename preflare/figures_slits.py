@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,32 @@ def slit_map(
     return meshes
 
 
+def along_slits(panels: Sequence[Axes], slits: Mapping[str, SlitMap], exposure: int = 0) -> None:
+    """Draw emission and score along slits at one exposure each, for want of a map in time.
+
+    Parameters
+    ----------
+    panels : sequence of matplotlib.axes.Axes
+        Two, one above the other: emission, and the score of each spectrum that has one.
+    slits : mapping of str to SlitMap
+        By what they are called; three at most are told apart.
+    exposure : int
+        Which one of each, from 0.
+    """
+    above, below = panels
+    looks = cycle((("C0", "o"), ("C1", "s"), ("C2", "^")))
+    for (name, slit), (colour, marker) in zip(slits.items(), looks, strict=False):
+        light, score = slit.emission[exposure], slit.score[exposure]
+        above.semilogy(slit.y, np.where(light > 0, light, np.nan), color=colour, lw=0.8)
+        below.plot(slit.y, score, marker, ls="", ms=2.4, mew=0, color=colour, label=name)
+    above.set_ylabel("Maximum (DN/s)")
+    below.set(xlabel="Along the slit (arcsec)", ylabel="Score", ylim=(0, 1))
+    above.legend(
+        *below.get_legend_handles_labels(), fontsize="small", ncols=3, markerscale=2.5,
+        loc="lower left", bbox_to_anchor=(0, 1),
+    )  # fmt: skip
+
+
 def colocation_curves(axes: Axes, curves: pd.DataFrame) -> None:
     """Draw the share of aligned slits against the tolerance.
 
@@ -107,7 +134,7 @@ def colocation_curves(axes: Axes, curves: pd.DataFrame) -> None:
         xlabel="Tolerance (arcsec)", ylabel="Slits aligned", xlim=tolerance[[0, -1]], ylim=(0, 1)
     )
     axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.legend(fontsize="small", loc="lower right")
+    axes.legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def places(axes: Axes, table: pd.DataFrame, tolerance: float) -> None:

@@ -12,12 +12,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize, PowerNorm
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 from numpy.typing import NDArray
 
 from preflare.domain_shift import Reference, Shift
 from preflare.figures import INTENSITY_MAP, mark_lines
 from preflare.figures_explaining import SIGNED_MAP, coloured_spectrum
+from preflare.figures_networks import CLASS_COLOURS
 from preflare.findings.spectrograms import Spectrogram
 from preflare.spectrum import LINES
 
@@ -120,10 +121,11 @@ def slices(
         )
         line.set_clim(-most, most)
         mark_lines(axes, through=False)
-        what = f"{example.name}\nraster {example.raster[at]}\nscore {example.score[at]:.2f}"
+        axes.xaxis.set_major_locator(MultipleLocator(5))
+        what = f"{example.name}\nstep {example.step}\nscore {example.score[at]:.2f}"
         axes.text(
-            0.6, 0.95, what,
-            transform=axes.transAxes, ha="center", va="top", fontsize="small",
+            0.58, 0.95, what,
+            transform=axes.transAxes, ha="center", va="top", fontsize="x-small",
         )  # fmt: skip
         lines.append(line)
     return lines
@@ -148,13 +150,17 @@ def feature_differences(axes: Axes, table: pd.DataFrame) -> None:
         place = rows[own["feature"]] + (shift if len(classes) > 1 else 0.0)
         spread = [own["difference"] - own["low"], own["high"] - own["difference"]]
         axes.errorbar(
-            own["difference"], place, xerr=spread, fmt=next(markers), ms=6, lw=1.5, label=name
-        )
+            own["difference"], place, xerr=spread, fmt=next(markers), ms=6, lw=1.5,
+            color=CLASS_COLOURS.get(name), label=name,
+        )  # fmt: skip
     axes.axvline(0, color="0.4", lw=0.8)
     axes.set_yticks(rows, [feature.replace("_", " ") for feature in features])
     axes.set_ylim(len(features) - 0.5, -0.5)
     axes.set_xlabel("Mean score with the feature less without")
-    axes.legend(fontsize="small")
+    axes.legend(
+        fontsize="small", ncols=len(classes), loc="lower right", bbox_to_anchor=(1, 1),
+        borderaxespad=0,
+    )  # fmt: skip
 
 
 def distances(axes: Axes, reference: Reference, shifts: dict[str, Shift]) -> None:

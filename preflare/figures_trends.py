@@ -22,6 +22,29 @@ LOOKS = {
 """Marker and colour of each regime."""
 
 
+CLASSES = {"PF": "C3", "AR": "C0"}
+"""Colour of each class."""
+
+
+def region_curves(
+    axes: Axes, minutes: NDArray[Any], curves: dict[str, NDArray[Any]], ylabel: str
+) -> None:
+    """Draw a feature against time, a thin line a region and a thick one for each class's mean.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    minutes : ndarray, shape (times,)
+    curves : dict of str to ndarray, shape (regions, times)
+        By class, ``"PF"`` and ``"AR"``.
+    ylabel : str
+    """
+    for kind, values in curves.items():
+        axes.plot(minutes, values.T, color=CLASSES[kind], lw=0.6, alpha=0.35)
+        axes.plot(minutes, values.mean(axis=0), color=CLASSES[kind], lw=3, label=kind)
+    axes.set(xlabel="Minutes", ylabel=ylabel, xlim=(minutes[0], minutes[-1]))
+
+
 def row_label(observation: Observation) -> str:
     """Name an observation with the class of its flare and its mode.
 
@@ -53,7 +76,7 @@ def score_rows(
     ----------
     axes : matplotlib.axes.Axes
     matrix : pandas.DataFrame
-        From `preflare.findings.trends.score_matrix`, rows in the order in which to draw them.
+        From `preflare.findings.score_rows.score_matrix`, rows in the order in which to draw them.
     labels : sequence of str
         One a row.
     divides : sequence of int
@@ -89,6 +112,55 @@ def score_rows(
     axes.xaxis.set_major_locator(MultipleLocator(5))
     axes.set_xlabel("Minutes")
     return image
+
+
+def noise_with_lines(
+    axes: Axes,
+    minutes: NDArray[Any],
+    noises: NDArray[Any],
+    lines: NDArray[Any],
+    ps: Sequence[float],
+) -> None:
+    """Draw series of noise one above the other, each with the line that regression finds.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    minutes : ndarray, shape (n,)
+    noises, lines : ndarray, shape (series, n)
+        In standard deviations.
+    ps : sequence of float
+        What regression says of each line.
+    """
+    for level, (noise, line, p) in enumerate(zip(noises, lines, ps, strict=True)):
+        axes.plot(minutes, noise - 6 * level, ".-", color="0.55", ms=3, lw=0.6)
+        axes.plot(minutes, line - 6 * level, color="C3", lw=2)
+        said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+        axes.text(minutes[0], 2.7 - 6 * level, said, fontsize="small", va="bottom")
+    axes.set(xlabel="Minutes", yticks=[], ylabel="Noise without a trend")
+
+
+def false_alarms(axes: Axes, table: pd.DataFrame, level: float, measured: Sequence[float]) -> None:
+    """Draw how often noise is called a trend, against how long it remembers.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    table : pandas.DataFrame
+        Index: correlation time in s. One column a test: share of the series called a trend.
+    level : float
+        That the tests ask for.
+    measured : sequence of float
+        Correlation times that were measured, ticked along the lower edge.
+    """
+    for place, (name, column) in enumerate(table.items()):
+        axes.plot(table.index, column, "os^Dv"[place % 5] + "-", color=f"C{place}", label=name)
+    axes.axhline(level, color="0.4", lw=0.8, ls=":")
+    axes.plot(
+        measured, np.full(len(measured), 0.015), "|", color="0.3", ms=9,
+        transform=axes.get_xaxis_transform(), clip_on=False,
+    )  # fmt: skip
+    axes.set(xlabel="Correlation time (s)", ylabel="Called a trend", ylim=(0, 1))
 
 
 def slopes(axes: Axes, table: pd.DataFrame, labels: Sequence[str]) -> None:
@@ -131,7 +203,7 @@ def odds_ratios(axes: Axes, table: pd.DataFrame) -> None:
     ----------
     axes : matplotlib.axes.Axes
     table : pandas.DataFrame
-        From `preflare.findings.regimes.associations`. What is infinite goes to the edge.
+        From `preflare.findings.associations.associations`. What is infinite goes to the edge.
     """
     left, right = 1e-3, 1e3
     rows = np.arange(len(table))
@@ -143,7 +215,7 @@ def odds_ratios(axes: Axes, table: pd.DataFrame) -> None:
         rows, strong - weak, left=weak, height=0.5, color="0.88", lw=0, label="power below 80 %"
     )
     axes.hlines(rows, low, high, color="C0", lw=1.8)
-    axes.plot(shown, rows, "o", color="C0", ms=6, label="odds ratio, 95 %")
+    axes.plot(shown, rows, "o", color="C0", ms=6, label="odds ratio, 95 %", clip_on=False)
     axes.axvline(1, color="0.4", lw=0.8, ls=":")
     for row, (p, smallest) in enumerate(zip(table["p"], table["smallest_p"], strict=True)):
         axes.annotate(
@@ -156,53 +228,40 @@ def odds_ratios(axes: Axes, table: pd.DataFrame) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def context_image(
-    axes: Axes,
-    image: NDArray[Any],
-    edges: tuple[float, float, float, float],
-    slits: NDArray[Any],
-    span: tuple[float, float],
-    title: str,
-    *,
-    bright: float | None = None,
+def noise_and_number(
+    axes: Axes, tables: dict[str, list[pd.DataFrame]], middle: dict[str, pd.DataFrame]
 ) -> None:
-    """Draw a slit-jaw image with lines at both ends of the raster (Fig. 18).
+    """Draw the noise of scores against the number of spectra that they are averaged over.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
-    image, edges, span
-        As for `preflare.figures.slit_jaw`.
-    slits : ndarray, shape (m,)
-        x of each slit position in arcsec.
-    title : str
-        Observation and filter.
-    bright : float, optional
-        Level above which pixels count as brightenings, outlined.
+    tables : dict of str to list of pandas.DataFrame
+        By class, one from `preflare.findings.area_noise.noise_by_area` an observation: thin lines.
+    middle : dict of str to pandas.DataFrame
+        By class, with ``spectra`` and ``noise`` of the class: thick lines.
     """
-    figures.slit_jaw(axes, image, edges, [float(slits.min()), float(slits.max())], span)
-    if bright is not None and np.nanmax(image) > bright:
-        axes.contour(image, levels=[bright], extent=edges, colors="white", linewidths=0.6)
-    axes.set_title(title, fontsize="small", loc="left")
-    axes.set(xlabel="", ylabel="")
-    axes.tick_params(labelsize="x-small")
-
-
-def coverage_and_slope(axes: Axes, coverage: NDArray[Any], table: pd.DataFrame) -> None:
-    """Draw slopes against the share of brightenings that the slit could see.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-    coverage : ndarray, shape (n,)
-        Share of each observation.
-    table : pandas.DataFrame
-        From `preflare.findings.regimes.regimes`, row for row.
-    """
-    for regime, (marker, colour) in LOOKS.items():
-        own = (table["regime"] == regime).to_numpy()
-        if own.any():
-            axes.plot(coverage[own], table["slope"][own], marker, color=colour, label=regime)
-    axes.axhline(0, color="0.6", lw=0.8, zorder=0)
-    axes.set(xlabel="Share of brightenings that the slit sees", xlim=(-0.02, 1.02))
-    axes.set_ylabel("Change of the score in 25 min")
+    for kind, own in tables.items():
+        for table in own:
+            axes.plot(table["spectra"], table["noise"], color=CLASSES[kind], lw=0.6, alpha=0.35)
+        axes.plot(
+            middle[kind]["spectra"],
+            middle[kind]["noise"],
+            "o-",
+            color=CLASSES[kind],
+            lw=3,
+            label=kind,
+        )
+        first = middle[kind].iloc[0]
+        number = np.array([1.0, middle[kind]["spectra"].max()])
+        axes.plot(
+            number,
+            first["noise"] * (number / first["spectra"]) ** -0.5,
+            ":",
+            color=CLASSES[kind],
+            lw=1.2,
+        )
+    axes.set(xscale="log", yscale="log", xlabel="Spectra averaged", ylabel="Noise of the score")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())

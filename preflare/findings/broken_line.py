@@ -224,6 +224,14 @@ def moments(sums: Numbers) -> tuple[Numbers, Numbers, Numbers, Numbers]:
     return across, both, up, np.maximum(up - taken, 0.0)
 
 
+def correlations(sums: Numbers) -> Numbers:
+    """Return the correlation of x and y of sums (..., 6); nan where one of both is constant."""
+    across, both, up, _ = moments(sums)
+    varies = (across > FLAT * sums[..., 3]) & (up > FLAT * sums[..., 5])
+    root = np.sqrt(np.where(varies, across * up, 1.0))
+    return np.where(varies, both / root, np.nan)
+
+
 def check_share(least: float) -> None:
     """Refuse a share of the points that cannot lie on each side of a break."""
     if not 0 < least < 0.5:

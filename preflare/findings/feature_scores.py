@@ -92,6 +92,60 @@ def feature_scores(
     return pd.DataFrame(rows)
 
 
+def event_scores(
+    event: ArrayLike,
+    score: ArrayLike,
+    observation: ArrayLike,
+    kind: ArrayLike,
+    *,
+    none: str = "none",
+    count: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Compare the scores of spectra that truly hold an event with those that hold none.
+
+    Parameters
+    ----------
+    event : array_like of str, shape (n,)
+        What each spectrum holds, as the truth of a twin tells.
+    score, observation, kind, count, seed, level
+        As for `feature_scores`.
+    none : str
+        What spectra without an event are said to hold.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `feature_scores`, by ``class`` and kind of event (``feature``), in the order of
+        their names; spectra with any other event are left aside.
+
+    Raises
+    ------
+    FindingError
+        As `feature_scores`, or if no spectrum is without an event.
+    """
+    resampling = Resampling(count, seed, level)
+    held = np.asarray(event, object)
+    values = finite("score", score, None)
+    codes, names = observations(observation, len(values))
+    classes = _classes(kind, codes, names)
+    if held.shape != values.shape or pd.isna(held).any() or not (held == none).any():
+        raise FindingError(
+            f"event has the shape {held.shape}, lacks a value or is nowhere {none!r}: say what "
+            f"each of {len(values)} spectra holds, of some that it is nothing."
+        )
+    rows = []
+    for of_class in np.unique(classes):
+        for name in sorted({*held[classes[codes] == of_class]} - {none}):
+            own = (classes[codes] == of_class) & np.isin(held, [name, none])
+            sums = _sums(values[own], held[own] == name, codes[own])
+            for comparison in ("pooled", "within"):
+                about = {"class": of_class, "feature": name, "comparison": comparison}
+                rows.append(about | _compared(sums, comparison == "within", resampling))
+    return pd.DataFrame(rows)
+
+
 def _classes(kind: ArrayLike, codes: NDArray[np.intp], names: list[str]) -> NDArray[np.str_]:
     """Return the class of each observation."""
     kinds = np.asarray(kind, object)

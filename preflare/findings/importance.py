@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,8 +75,9 @@ class Importance:
         lowest, highest : float
             See the class.
         prepare : callable
-            Done to attributions (n, 240) first, such as `preflare.explain.smoothing.smoothed`, by
-            which the published ones went. Default: nothing.
+            Done to the attributions (n, 240) of high spectra first, such as
+            `preflare.explain.smoothing.smoothed`, by which the published ones went. Default:
+            nothing.
 
         Returns
         -------
@@ -129,7 +131,11 @@ class Importance:
             some = usable.where[part]
             if some.any():
                 shown, why = (values[part].values[some] for values in (profiles, heat))
-                self.add(name, kind, shown, score[part][some], prepare(why))
+                given = score[part][some]
+                high = self._scores_high(given)
+                if high.any():  # the attributions of others are not looked at
+                    why[high] = prepare(why[high])
+                self.add(name, kind, shown, given, why)
 
     def add(
         self,
@@ -171,12 +177,15 @@ class Importance:
             raise FindingError(
                 f"The scores go from {given.min():g} to {given.max():g}: give probabilities."
             )
-        # A score of 0.9 in single precision is one of 0.9.
-        limits = np.asarray([self.lowest, self.highest], np.float32)
-        high = (given.astype(np.float32) >= limits[0]) & (given.astype(np.float32) <= limits[1])
-        sums = Sums.of(kind, profiles, heat, high)
+        sums = Sums.of(kind, profiles, heat, self._scores_high(given))
         known = self._sums.get(observation)
         self._sums[observation] = sums if known is None else known + sums
+
+    def _scores_high(self, scores: NDArray[Any]) -> NDArray[np.bool_]:
+        # A score of 0.9 in single precision is one of 0.9.
+        given = scores.astype(np.float32)
+        lowest, highest = np.asarray([self.lowest, self.highest], np.float32)
+        return np.asarray((given >= lowest) & (given <= highest))
 
     def observations(self) -> pd.DataFrame:
         """Count the spectra of each observation.
@@ -217,7 +226,7 @@ class Importance:
         FindingError
             If no spectrum of the class scores high.
         """
-        total = reduce(add, self._high(kind))
+        total = reduce(add, self.high(kind))
         return pd.DataFrame(
             {
                 "band": band_of_points(),
@@ -267,7 +276,7 @@ class Importance:
             If no spectrum of the class scores high, or none of these has a positive attribution.
         """
         drawing = Resampling(count, seed, level)
-        sums = self._high(kind)
+        sums = self.high(kind)
         bands = band_of_points()
         names = list(dict.fromkeys(bands))
         member = (bands[:, None] == np.array(names)).astype(np.float64)
@@ -303,7 +312,7 @@ class Importance:
         """Return the rms difference (240,) of high spectra to the mean of the classes' means."""
         classes = {each.kind for each in self._sums.values()}
         middle = np.mean([self._mean(each) for each in classes], axis=0)
-        sums = self._high(kind)
+        sums = self.high(kind)
         number = sum(each.high for each in sums)
         mean = sum(each.high_light for each in sums) / number
         square = sum(each.high_square for each in sums) / number
@@ -314,7 +323,14 @@ class Importance:
         sums = [each for each in self._sums.values() if each.kind == kind]
         return np.asarray(sum(each.light for each in sums) / sum(each.spectra for each in sums))
 
-    def _high(self, kind: Class) -> list[Sums]:
+    def high(self, kind: Class = "PF") -> list[Sums]:
+        """Return the sums over each observation of a class that has high spectra.
+
+        Raises
+        ------
+        FindingError
+            If no spectrum of the class scores high.
+        """
         sums = [each for each in self._sums.values() if each.kind == kind and each.high]
         if not sums:
             raise FindingError(

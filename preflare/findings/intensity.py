@@ -32,6 +32,7 @@ from preflare.findings.broken_line import (
 )
 from preflare.findings.resampling import Numbers, Resampling, finite, observations
 from preflare.findings.slits import SPECTRA, attention
+from preflare.findings.spectrograms import window
 from preflare.findings.usable import Usable
 
 Scale = Literal["linear", "log10"]
@@ -79,10 +80,10 @@ def collected(
     for name, cube in cubes.items():
         if name not in attributions:
             raise FindingError(f"There are no attributions of {name}: give those of every cube.")
+        if window(name, cube)[0] not in classes:
+            continue
         mean = attention(attributions[name]).values
         usable = Usable.of(name, cube, mean)
-        if usable.kind not in classes:
-            continue
         rows[name] = usable.counts
         peak = cube["peak"].transpose(*SPECTRA).values[usable.where].astype(np.float64)
         parts.append(pd.DataFrame({"peak": peak, "attribution": mean[usable.where]}))
@@ -110,9 +111,9 @@ class Regimes:
     table : pandas.DataFrame
         Index ``quantity``: ``break`` (DN/s on either scale), ``slope below``, ``slope above`` and
         ``slope of one line`` (per DN/s, or per decade), ``R2 below``, ``R2 above``,
-        ``R2 of two lines``, ``R2 of one line``, and ``gain``, the share of what one line leaves
-        unexplained that two explain. Columns ``value``, ``low`` and ``high`` (bounds by resampling
-        observations) and ``undefined`` (resamples without it).
+        ``R2 above less below``, ``R2 of two lines``, ``R2 of one line``, and ``gain``, the share
+        of what one line leaves unexplained that two explain. Columns ``value``, ``low`` and
+        ``high`` (bounds by resampling observations) and ``undefined`` (resamples without it).
     p : float
         Share of data without a break that gain as much from one; 1 where one line leaves nothing
         to gain, nan for one observation.
@@ -199,6 +200,7 @@ def two_regimes(
         "slope of one line": fit.one.slope,
         "R2 below": fit.below.r_squared,
         "R2 above": fit.above.r_squared,
+        "R2 above less below": fit.above.r_squared - fit.below.r_squared,
         "R2 of two lines": fit.r_squared,
         "R2 of one line": fit.one.r_squared,
         "gain": fit.gain,
@@ -264,6 +266,7 @@ def _quantities(sums: Numbers, limits: Numbers, least: float) -> dict[str, Numbe
         across, both, up, left = moments(side)
         found[f"slope{name}"] = _ratio(both, across, known)
         found[f"R2{name}"] = 1 - _ratio(left, up, known)
+    found["R2 above less below"] = found["R2 above"] - found["R2 below"]
     _, _, up, left = moments(sides[" of one line"])
     found["R2 of two lines"] = 1 - _ratio(residual, up, known)
     found["gain"] = 1 - _ratio(residual, left, known)

@@ -1,38 +1,27 @@
-"""How the prediction score evolves towards a flare: raster by raster, and as rows of a heat map.
+"""How the prediction score evolves towards a flare, raster by raster.
 
-Panos et al. (2023, Sect. 8.5 and Fig. 17). How high scores are depends on what the slit covers, so
-that observations cannot be compared by it; how scores change can be compared.
+Panos et al. (2023, Sect. 8.5). How high scores are depends on what the slit covers, so that
+observations cannot be compared by it; how scores change can be compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, SupportsIndex
+from typing import SupportsIndex
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 
 from preflare.errors import FindingError
 from preflare.findings.red_noise import WINDOW, trend_test
-from preflare.findings.slits import check_choice
 from preflare.findings.spectrograms import SPECTRA
 from preflare.rules import accepted
 
 Numbers = NDArray[np.float64]
 
-GRID = np.arange(-int(WINDOW), 0)
-"""s: the start of each second of the window."""
-COARSE = 150
-"""s over which curves are averaged before they are compared, so that noise does not part them."""
-IN_COMMON = 3
-"""Averages that two curves must share to be compared."""
-FARTHEST = 1.0
-"""By which two curves from 0 to 1 differ at most."""
 USED, EMPTY = "used", "no accepted spectrum"
 """Status of the window's rasters."""
 
@@ -40,7 +29,7 @@ USED, EMPTY = "used", "no accepted spectrum"
 def raster_scores(
     cubes: Mapping[str, xr.Dataset],
     scores: Mapping[str, xr.Dataset],
-    value: Literal["score", "logit"] = "score",
+    value: str = "score",
 ) -> pd.DataFrame:
     """Average scores over each raster.
 
@@ -49,9 +38,10 @@ def raster_scores(
     cubes : mapping of str to xarray.Dataset
         By name, such as ``"PF 14"``: cleaned cubes.
     scores : mapping of str to xarray.Dataset
-        By the same names: what `Study.scores` returns, (time, step, slit).
-    value : {"score", "logit"}
-        What to average: probability of PF, or logit.
+        By the same names: what `Study.scores` returns, (time, step, slit). Or anything else that
+        each spectrum has: the cubes have its ``peak``.
+    value : str
+        What of it to average, such as ``"score"`` or ``"logit"``.
 
     Returns
     -------
@@ -63,7 +53,7 @@ def raster_scores(
         - ``clock``: ``"onset"``, or ``"first exposure + 1500 s"`` where no onset is known, as for
           AR
         - ``time``: mean start of its exposures, in s after what the clock names
-        - ``score``: mean over accepted spectra; nan unless the status is ``"used"``
+        - ``score``: mean of the value over accepted spectra; nan unless the status is ``"used"``
         - ``accepted``, ``spectra``: how many it has
         - ``status``: ``"used"``, ``"no accepted spectrum"``, or why it is not of the window, the
           1500 s before 0: ``"before"``, ``"after"``, ``"cut by the start"`` or ``"cut by the
@@ -72,25 +62,27 @@ def raster_scores(
     Raises
     ------
     FindingError
-        If cubes and scores differ in names or shape, a name is no name of an observation, an
-        accepted spectrum has no score, or there is no exposure with a time.
+        If cubes and scores differ in names or shape, a name is no name of an observation, scores
+        have no such value or lack it of an accepted spectrum, or no exposure has a time.
 
     Notes
     -----
     A raster that the onset cuts shows the flare at some slit positions and lacks them before it.
     Without those it would stand for another part of the region. So it counts not at all.
     """
-    check_choice("value", value, ("score", "logit"))
     unpaired = sorted(cubes.keys() ^ scores.keys())
     if unpaired or not cubes:
         which = f" of {unpaired[0]}" if unpaired else ""
         raise FindingError(f"The cube or the scores{which} are missing: give both for every name.")
-    names = sorted(cubes, key=_natural)
+    names = sorted(cubes, key=natural)
     rows = [_of_one(name, cubes[name], scores[name], value) for name in names]
     return pd.concat(rows, ignore_index=True)
 
 
 def _of_one(name: str, cube: xr.Dataset, scores: xr.Dataset, value: str) -> pd.DataFrame:
+    if value not in scores:
+        held = ", ".join(map(str, scores.data_vars))
+        raise FindingError(f"The scores of {name} hold no {value!r}: choose one of {held}.")
     keep, scored = accepted(cube), scores[value].transpose(*SPECTRA).values
     if scored.shape != keep.shape:
         raise FindingError(
@@ -152,7 +144,8 @@ def _clock(name: str, cube: xr.Dataset) -> tuple[str, Numbers]:
     return f"first exposure + {WINDOW:g} s", since - WINDOW
 
 
-def _natural(name: str) -> tuple[bool, int]:
+def natural(name: str) -> tuple[bool, int]:
+    """Return what to sort names of observations by: PF before AR, each by number."""
     kind, _, number = str(name).partition(" ")
     if kind not in ("PF", "AR") or not number.isdecimal():
         raise FindingError(f"{name!r} names no observation: use names such as 'PF 14' or 'AR 3'.")
@@ -238,125 +231,3 @@ def _naive(time: Numbers, score: Numbers) -> dict[str, float]:
     tested = (line.pvalue, kendall.pvalue) if time.size > 2 else (np.nan, np.nan)
     values = (WINDOW * line.slope, WINDOW * median, kendall.statistic, *tested)
     return {name: float(value) for name, value in zip(names, values, strict=True)}
-
-
-def on_grid(table: pd.DataFrame) -> Numbers:
-    """Put the scores of one observation on a grid of seconds.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows of `raster_scores` of one observation.
-
-    Returns
-    -------
-    ndarray, shape (1500,)
-        The score at each second of `GRID`: a raster's where one is, the mean where several are, and
-        between two the straight line from one to the next, across rasters without accepted
-        spectra as well. nan before the first and after the last: nothing is extrapolated.
-
-    Raises
-    ------
-    FindingError
-        If there are rows of several observations.
-    """
-    if table["observation"].nunique() > 1:
-        raise FindingError("The table is of several observations: give the rows of one.")
-    used = table[table["status"] == USED]
-    second = np.floor(used["time"]).astype(int)
-    held = used.groupby(second)["score"].mean()
-    if held.empty:
-        return np.full(GRID.size, np.nan)
-    return np.interp(GRID, held.index, held, left=np.nan, right=np.nan)
-
-
-def score_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """Put the scores of all observations on a grid of seconds, each divided by its maximum.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Of `raster_scores`, for Fig. 17 rows of one kind.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row an observation, one column a second of `GRID`; nan where `on_grid` has none.
-
-    Raises
-    ------
-    FindingError
-        If an observation's maximum is not positive, as that of logits may be.
-    """
-    rows = {}
-    for name, own in table.groupby("observation", sort=False):
-        row = on_grid(own)
-        highest = np.fmax.reduce(row)
-        if highest <= 0:
-            raise FindingError(
-                f"The highest score of {name} is {highest:g}, which nothing can be divided by: "
-                "give probabilities."
-            )
-        rows[name] = row / highest
-    matrix = pd.DataFrame.from_dict(rows, orient="index", columns=pd.Index(GRID, name="time"))
-    return matrix.rename_axis("observation")
-
-
-def order_alike(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Order observations so that those with similar curves are neighbours, rising ones first.
-
-    Parameters
-    ----------
-    matrix : pandas.DataFrame
-        Of `score_matrix`. The order of its rows makes no difference.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row an observation, in their new order: ``observation``, and ``placed``: by
-        ``"likeness"``, or ``"last"`` if its curve is too short to be compared with another.
-
-    Notes
-    -----
-    Curves are averaged over `COARSE`. Two differ by the root mean square difference of the averages
-    that they share: what the eye compares in the heat map. Two that share fewer than `IN_COMMON`
-    differ by as much as the shortest way over others, 1 at most. Average linkage joins the most
-    similar first (Sokal & Michener 1958), and of all orders that keep its tree whole that one is
-    taken whose neighbours differ least in sum (Bar-Joseph et al. 2001). Correlation would not do:
-    between two curves that hardly change, it is noise. An order and its reverse are equally good;
-    of them that one is taken in which slopes fall from the first to the last row.
-
-    The paper does not say by what its rows are ordered.
-    """
-    matrix = matrix.loc[sorted(matrix.index, key=_natural)]
-    coarse = matrix.T.groupby(np.asarray(matrix.columns) // COARSE).mean().T.to_numpy()
-    known = np.isfinite(coarse)
-    shared = (known[:, None] & known).sum(axis=2)
-    square = np.where(known[:, None] & known, (coarse[:, None] - coarse) ** 2, 0.0).sum(axis=2)
-    apart = np.where(shared >= IN_COMMON, np.sqrt(square / np.maximum(shared, 1)), np.inf)
-    np.fill_diagonal(apart, np.inf)
-    compared = np.flatnonzero(np.isfinite(apart).any(axis=1))
-    if compared.size:
-        apart = apart[np.ix_(compared, compared)]
-        over = apart.copy()
-        for other in range(compared.size):
-            over = np.minimum(over, over[:, [other]] + over[other])
-        apart = np.where(np.isfinite(apart), apart, np.minimum(over, FARTHEST))
-        np.fill_diagonal(apart, 0)
-        tree = linkage(squareform(apart), "average", optimal_ordering=True)
-        compared = compared[leaves_list(tree)]
-        rises = np.array([_rise(coarse[row]) for row in compared])
-        if rises @ (np.arange(rises.size) - 0.5 * (rises.size - 1)) > 0:
-            compared = compared[::-1]
-    last = np.setdiff1d(np.arange(len(matrix)), compared)
-    return pd.DataFrame(
-        {
-            "observation": matrix.index[np.concatenate([compared, last])],
-            "placed": ["likeness"] * compared.size + ["last"] * last.size,
-        }
-    )
-
-
-def _rise(averages: Numbers) -> float:
-    there = np.flatnonzero(np.isfinite(averages))
-    return float(np.polyfit(there, averages[there], 1)[0])

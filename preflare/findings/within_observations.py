@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from preflare.errors import FindingError
+from preflare.findings.broken_line import correlations, sums_by
 from preflare.findings.resampling import (
     Bounds,
     Codes,
@@ -132,8 +133,8 @@ def rank_correlations(
     known = np.isfinite(own)
     rows: dict[str, tuple[float, Bounds, int]] = {}
     for name, sums in (("pooled", pooled), ("between", between)):
-        drawn = _correlations(times @ sums)
-        rows[name] = float(_correlations(everyone @ sums)[0]), drawing.bounds(drawn), len(names)
+        drawn = correlations(times @ sums)
+        rows[name] = float(correlations(everyone @ sums)[0]), drawing.bounds(drawn), len(names)
     shares = {"median": 0.5, "lower quartile": 0.25, "upper quartile": 0.75}
     drawn = _quantiles(own[known], times[:, known], list(shares.values()))
     values = _quantiles(own[known], everyone[:, known], list(shares.values()))[0]
@@ -153,20 +154,7 @@ def _correlation(x: Numbers, y: Numbers) -> float:
 
 
 def _sums(x: Numbers, y: Numbers, codes: Codes, count: int) -> Numbers:
-    """Return the sums over each observation that a correlation is made of: (count, 6)."""
-    x, y = x - x.mean(), y - y.mean()
-    columns = (np.ones(len(x)), x, y, x * x, x * y, y * y)
-    return np.stack([np.bincount(codes, each, count) for each in columns], axis=-1)
-
-
-def _correlations(sums: Numbers) -> Numbers:
-    """Return the correlation of each row of sums (rows, 6); nan where one of both is constant."""
-    number, x, y, xx, xy, yy = sums.T
-    size = (xx - x * x / number) * (yy - y * y / number)
-    varies = size > 1e-12 * xx * yy
-    both = xy - x * y / number
-    root = np.sqrt(np.where(varies, size, 1.0))
-    return np.where(varies, both / root, np.nan)
+    return sums_by(codes, count, x - x.mean(), y - y.mean(), np.ones(len(x)))
 
 
 def _quantiles(values: Numbers, times: Numbers, shares: list[float]) -> Numbers:

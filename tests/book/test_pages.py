@@ -10,7 +10,7 @@ from preflare.chapters import Run
 
 NAMES = [
     *("index", "introduction", "data", "twin", "convnet", "explaining", "artificial-test"),
-    *("splitting", "swarm"),
+    *("splitting", "swarm", "attributions", "monotonicity", "audit", "ledger"),
     *("status", "references"),
 ]
 FIGURES = {
@@ -21,6 +21,9 @@ FIGURES = {
     "artificial-test": 8,
     "splitting": 5,
     "swarm": 5,
+    "attributions": 12,
+    "monotonicity": 9,
+    "audit": 5,
 }
 
 

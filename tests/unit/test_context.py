@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 
 import preflare as pf
-from preflare.context import PIXEL, heating
+from preflare.context import PIXEL, event_growth, heating
 from preflare.errors import StudyError
 from preflare.twin.events import Events
+from preflare.twin.modes import BEFORE_ONSET
 from preflare.twin.observing import Observing, Settings
+from preflare.twin.regions import GROWTH, region
 
 SETTINGS = Settings("quick", 0)
 AREA = np.pi**1.5 / (8 * np.sqrt(np.log(2)))
@@ -69,6 +71,40 @@ def test_a_region_before_its_flare_is_heated_more_than_a_quieter_one(tmp_path):
     study = pf.Study(cache=tmp_path)
     assert study.heating("PF 14").image.mean() > 10 * study.heating("AR 3").image.mean()
     assert pf.Study(source="iris", cache=tmp_path).heating("PF 14") is None
+
+
+def test_growth_counts_events_that_begin_in_the_first_and_the_last_five_minutes(monkeypatch):
+    def starting_at(*start):
+        rows = (np.ones(len(start)) for _ in range(5))
+        x, y, size, duration, strength = rows
+        events = Events(
+            np.ones(len(start), np.uint8), x, y, size, np.array(start), duration, strength
+        )
+        scene = type("", (), {"events": events})
+        monkeypatch.setattr(Observing, "__init__", lambda self, *_: setattr(self, "scene", scene))
+        return event_growth("PF 14", SETTINGS)
+
+    assert starting_at(-1.0, 0.0, 299.0, 300.0, 1199.0, 1200.0, 1300.0, 1499.0, 1500.0) == 3 / 2
+    assert np.isnan(starting_at(400.0, 1300.0))
+
+
+def test_regions_that_were_drawn_to_grow_do_and_others_do_not(monkeypatch):
+    drawn = {}
+
+    def noted(activity, *rest):
+        drawn["growth"] = activity.growth
+        return draw(activity, *rest)
+
+    draw = region.__globals__["draw_events"]
+    monkeypatch.setitem(region.__globals__, "draw_events", noted)
+    for number in range(1, 20):
+        found = event_growth(f"PF {number}", SETTINGS)
+        if np.isinf(drawn["growth"]):
+            assert found == pytest.approx(1, abs=0.15)
+        else:
+            apart = BEFORE_ONSET - 300
+            assert found == pytest.approx(np.exp(apart / drawn["growth"]), rel=0.3)
+            assert GROWTH[0] <= drawn["growth"] <= GROWTH[1]
 
 
 def test_no_time_is_refused():

@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 from preflare import figures_spectrograms as figures
 from preflare.errors import FindingError
 from preflare.findings.examples import LEAST, best_examples, spectrogram_strengths, strongest
-from preflare.findings.feature_scores import feature_scores
+from preflare.findings.feature_scores import event_scores, feature_scores
 from preflare.findings.features import (
     FEATURES,
     feature_measures,
@@ -312,6 +312,60 @@ def scored(seed=0, groups=8, effect=0.3):
     names = np.array([f"{'PF' if g % 2 else 'AR'} {g}" for g in range(groups)])[observed]
     kinds = np.where(observed % 2, "PF", "AR")
     return strengths, score.to_numpy(), names, kinds
+
+
+class TestEventScores:
+    def held(self, seed=0):
+        """Events that raise the score by 0.2, in observations of unequal levels."""
+        _, score, names, kinds = scored(seed, effect=0.0)
+        event = np.random.default_rng(seed).choice(["none", "triplet", "red_wing"], names.size)
+        return event, score + 0.2 * (event == "triplet"), names, kinds
+
+    def test_they_are_those_of_a_plain_loop(self):
+        event, score, names, kinds = self.held()
+        table = event_scores(event, score, names, kinds, count=60, seed=3)
+        assert table["feature"].tolist() == 2 * (2 * ["red_wing"] + 2 * ["triplet"])
+        for row in table[table["class"] == "PF"].itertuples():
+            own = np.unique(names[kinds == "PF"])
+
+            def means(some, row=row):
+                parts = [np.isin(names, [n]) for n in some]
+                if row.comparison == "pooled":
+                    whole = np.concatenate([np.flatnonzero(p) for p in parts])
+                    parts = [whole]
+                pairs = [
+                    [score[p][event[p] == name].mean() for name in (row.feature, "none")]
+                    for p in parts
+                ]
+                return np.subtract(*np.mean(pairs, axis=0))
+
+            times = np.random.default_rng(3).multinomial(
+                own.size, np.full(own.size, 1 / own.size), size=60
+            )
+            drawn = [means(np.repeat(own, often)) for often in times]
+            assert row.difference == pytest.approx(means(own))
+            assert_allclose([row.low, row.high], np.quantile(drawn, [0.025, 0.975]))
+
+    def test_a_planted_event_is_found_and_another_is_not(self):
+        table = event_scores(*self.held(1)).set_index(["class", "feature", "comparison"])
+        found = table.loc[("PF", "triplet", "within")]
+        assert found["low"] < 0.2 < found["high"]
+        assert found["low"] > 0.1
+        other = table.loc[("PF", "red_wing", "within")]
+        assert other["low"] < 0 < other["high"]
+
+    @pytest.mark.parametrize(
+        ("event", "said"),
+        [
+            (["none"], r"event has the shape \(1,\)"),
+            ([None] * 320, "lacks a value"),
+            (["triplet"] * 320, "is nowhere 'none'"),
+        ],
+    )
+    def test_what_cannot_be_compared_is_refused(self, event, said):
+        _, score, names, kinds = scored()
+        with pytest.raises(FindingError, match=said):
+            event_scores(event, score, names, kinds)
 
 
 class TestScores:

@@ -96,6 +96,46 @@ def test_bars_are_shares_and_references_reach_as_high(axes):
     assert set(METALS.values()) < ticks
 
 
+def test_other_references_have_colours_of_their_own(axes):
+    profile = np.linspace(1, 3, POINTS)
+    references = {"PF": profile, "all": profile, "highest tenth": profile}
+    figures.importance(axes, added().by_wavelength(), references)
+    colours = {line.get_label(): to_rgba(line.get_color()) for line in axes.lines}
+    assert len({colours[name] for name in references}) == 3
+
+
+def test_depths_stand_in_their_column_with_their_mean(axes):
+    table = pd.DataFrame(
+        {
+            "class": ["PF", "PF", "AR", "AR", "AR"],
+            "trained on": [True, True, True, False, False],
+            "depth": [0.1, 0.3, 0.2, 0.25, 0.35],
+        }
+    )
+    figures.line_depths(axes, table)
+    columns = {}
+    for line in (each for each in axes.lines if len(each.get_xdata())):
+        columns.setdefault(round(float(np.mean(line.get_xdata()))), []).append(line.get_ydata())
+    groups = ([0.1, 0.3], [0.2], [], [0.25, 0.35])
+    for column, depths in enumerate(groups):
+        if depths:
+            points, mean = columns[column]
+            assert_allclose(points, depths)
+            assert_allclose(mean, np.mean(depths))
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels == ["PF,\ntrained on", "AR,\ntrained on", "PF,\nothers", "AR,\nothers"]
+
+
+def test_each_swarm_has_a_mark_for_each_observation(axes):
+    answers = pd.DataFrame({"one": [0.5, np.nan], "other": [-1.0, 2.0]}, pd.Index([0.1, 0.2]))
+    figures.answers_by_depth(axes, answers)
+    one, other = axes.lines
+    assert_allclose(one.get_ydata(), [0.5, np.nan])
+    assert_allclose(other.get_xdata(), [0.1, 0.2])
+    assert one.get_marker() != other.get_marker()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "other"]
+
+
 def test_every_band_has_its_row(axes):
     table = added().by_band(count=40)
     figures.band_shares(axes, table)

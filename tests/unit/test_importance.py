@@ -10,6 +10,7 @@ from preflare.errors import FindingError
 from preflare.findings import importance as module
 from preflare.findings.bands import band_of_points, points_of
 from preflare.findings.importance import Importance
+from preflare.findings.importance_sums import ratio
 from preflare.findings.resampling import Resampling
 from preflare.spectrum import POINTS, grid, nearest_point
 
@@ -230,6 +231,58 @@ class TestByBand:
         found.add("PF 1", "PF", np.ones((1, POINTS)), [1], -np.ones((1, POINTS)))
         with pytest.raises(FindingError, match="No high spectrum of PF has a positive attribution"):
             found.by_band()
+
+
+class TestRatio:
+    K, H = points_of("k core"), points_of("h core")
+    ALL = np.ones(POINTS, bool)
+
+    @pytest.mark.parametrize("quantity", ["number", "magnitude", "positive", "size"])
+    def test_it_is_that_of_plain_means_and_repeated_observations(self, quantity):
+        observed = parts(6)
+        high = added(observed).high()
+        heats = [
+            values[scores >= 0.9]
+            for name, (_, scores, values) in observed.items()
+            if OBSERVED[name] == "PF"
+        ]
+
+        def plainly(some):
+            heat = np.concatenate(some)
+            top = heat == heat.max(axis=1, keepdims=True)
+            held = {
+                "number": top, "magnitude": heat * top,
+                "positive": np.where(heat > 0, heat, 0), "size": np.abs(heat),
+            }[quantity].sum(axis=0)  # fmt: skip
+            return held[self.K].mean() / held[self.ALL].mean()
+
+        value, bounds = ratio(high, quantity, self.K, self.ALL, count=60, level=0.9)
+        assert value == pytest.approx(plainly(heats))
+        times = Resampling(60, 0, 0.9).times(3).astype(int)
+        drawn = [plainly([heats[i] for i in np.repeat(range(3), row)]) for row in times]
+        assert_allclose([bounds.low, bounds.high], np.quantile(drawn, [0.05, 0.95]))
+
+    def test_chance_gives_one_and_nothing_nan(self):
+        found, heat = Importance(), np.ones((4, POINTS))
+        found.add("PF 1", "PF", heat, np.ones(4), heat)
+        assert ratio(found.high(), "size", self.K, self.H)[0] == 1
+        assert np.isnan(ratio(found.high(), "number", self.K, self.H)[0])  # all at the first point
+        assert np.isnan(ratio(found.high(), "size", self.K, self.H)[1].low)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"quantity": "sum"}, "There is no quantity 'sum'"),
+            ({"points": np.zeros(POINTS, bool)}, "points has the shape \\(240,\\) and 0 marks"),
+            ({"others": np.ones(3, bool)}, "others has the shape \\(3,\\) and 3 marks"),
+            ({"observed": []}, "There are no sums to compare"),
+            ({"count": 3}, "too few for the level"),
+        ],
+    )
+    def test_what_cannot_be_compared_is_refused(self, change, said):
+        given = {"observed": added(parts()).high(), "quantity": "size", "points": self.K}
+        with pytest.raises(FindingError, match=said):
+            ratio(**(given | {"others": self.H} | change))
 
 
 def cube(onset=True, seed=0, rasters=6):

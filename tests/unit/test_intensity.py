@@ -50,7 +50,9 @@ class TestTwoRegimes:
         expected = {
             "break": fit.at, "slope below": fit.below.slope, "slope above": fit.above.slope,
             "slope of one line": fit.one.slope, "R2 below": fit.below.r_squared,
-            "R2 above": fit.above.r_squared, "R2 of two lines": fit.r_squared,
+            "R2 above": fit.above.r_squared,
+            "R2 above less below": fit.above.r_squared - fit.below.r_squared,
+            "R2 of two lines": fit.r_squared,
             "R2 of one line": fit.one.r_squared, "gain": fit.gain,
         }  # fmt: skip
         assert found.table["value"].to_dict() == expected
@@ -66,9 +68,18 @@ class TestTwoRegimes:
         for row in times:
             often = row[groups]
             fit = broken_line(np.repeat(peak, often), np.repeat(attribution, often))
-            drawn.append([fit.at, fit.below.slope, fit.above.r_squared, fit.one.slope, fit.gain])
+            more = fit.above.r_squared - fit.below.r_squared
+            quantities = fit.at, fit.below.slope, fit.above.r_squared, more, fit.one.slope, fit.gain
+            drawn.append(quantities)
         expected = np.quantile(drawn, [0.05, 0.95], axis=0).T
-        rows = ["break", "slope below", "R2 above", "slope of one line", "gain"]
+        rows = [
+            "break",
+            "slope below",
+            "R2 above",
+            "R2 above less below",
+            "slope of one line",
+            "gain",
+        ]
         exact = bins > peak.size
         # A limit of parts is no midpoint between the drawn spectra, but as good a break.
         assert_allclose(

@@ -368,6 +368,19 @@ class TestFigure:
         _, _, said, _ = self.drawn(observed(times, onset=onset))
         assert says in said[0]
 
+    def test_single_exposures_are_drawn_along_the_slit(self):
+        figure, panels = plt.subplots(2)
+        slits = {name: SlitMap.of(*observed([0, 60], seed=seed)) for seed, name in enumerate("ab")}
+        figures_slits.along_slits(panels, slits, exposure=1)
+        figure.canvas.draw()
+        for axes, quantity in zip(panels, ("emission", "score"), strict=True):
+            assert len(axes.lines) == 2
+            for line, slit in zip(axes.lines, slits.values(), strict=True):
+                assert_allclose(line.get_xdata(), slit.y)
+                assert_allclose(line.get_ydata(), getattr(slit, quantity)[1])
+        assert {line.get_marker() for line in panels[1].lines} == {"o", "s"}
+        plt.close(figure)
+
     def test_it_says_that_there_is_no_curve(self):
         *_, said, _ = self.drawn(observed([-60, 60]))
         assert said == [{"no GOES curve"}, set()]

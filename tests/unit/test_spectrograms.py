@@ -386,4 +386,4 @@ class TestFigures:
             own = example.attribution[at]
             assert_allclose(line.get_array(), 0.5 * (own[1:] + own[:-1]))
             written = line.axes.texts[-1].get_text()
-            assert written == f"PF 1\nraster {example.raster[at]}\nscore {example.score[at]:.2f}"
+            assert written == f"PF 1\nstep 1\nscore {example.score[at]:.2f}"
