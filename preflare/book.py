@@ -22,6 +22,7 @@ from preflare.chapters import (
 from preflare.errors import BookError
 from preflare.products import digest
 from preflare.render import Say, render
+from preflare.status_tables import this_build, whole_book
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,8 @@ class Book:
         for chapter in chapters:
             pages[Path(f"{chapter.name}.ipynb")] = self._notebook(chapter).read_bytes()
         records = [last for chapter in chapters if (last := self._last_run(chapter))]
-        pages[Path("status-table.md")] = _status_table(records).encode()
+        pages[Path("status-table.md")] = this_build(records).encode()
+        pages[Path("whole-book.md")] = whole_book(self.root, records).encode()
         return pages
 
     @contextmanager
@@ -227,23 +229,3 @@ def _files(entry: Any) -> list[str]:
     if isinstance(entry, list):
         return [name for value in entry for name in _files(value)]
     return []
-
-
-def _status_table(records: list[Run]) -> str:
-    rows = [
-        f"| [](./{run.chapter}) | {run.started} | {run.seconds:.1f} s "
-        f"| {run.peak_bytes / 1e6:.0f} MB | {_settings(run.parameters)} |"
-        for run in records
-    ]
-    head = ["| Chapter | Run | Time | Peak memory | Parameters |", "|:--|:--|--:|--:|:--|"]
-    machines = sorted({run.machine for run in records})
-    versions = sorted({item for run in records for item in run.versions.items()})
-    listed = ", ".join(f"{name} {version}" for name, version in versions)
-    return "\n".join(
-        [*head, *rows, "", "## Machine", "", *machines, "", "## Versions", "", listed, ""]
-    )
-
-
-def _settings(parameters: dict[str, Any]) -> str:
-    pairs = (f"`{key}={value}`" for key, value in parameters.items())
-    return ", ".join(pairs) or "as in the text"

@@ -54,7 +54,7 @@ class Chapter:
         try:
             settings = yaml.safe_load(matter[1]).get(_RECORD, {}) if matter else {}
         except yaml.YAMLError as error:
-            raise BookError(f"{self.source} has no YAML in its front matter: mend it.") from error
+            raise _no_yaml(self.source) from error
         if settings not in ({}, {"reads": "runs"}):
             raise BookError(
                 f"{self.source} has preflare: {settings} in its front matter: "
@@ -284,6 +284,12 @@ def _notebook(source: Path) -> Any:
         raise BookError(
             f"{source} does not make a notebook: {reason(error)}: mend its front matter."
         ) from error
+    except yaml.YAMLError as error:
+        raise _no_yaml(source) from error
+
+
+def _no_yaml(source: Path) -> BookError:
+    return BookError(f"{source} has no YAML in its front matter: mend it.")
 
 
 def _line_of(cell: str, text: str) -> int | None:

@@ -1,9 +1,11 @@
 """Building, on a book of two pages: what runs again, what fails, and what failing leaves."""
 
+import json
 import shutil
 import subprocess
 import sys
 import textwrap
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
@@ -12,6 +14,7 @@ import pytest
 from preflare.book import Book
 from preflare.chapters import Run
 from preflare.errors import BookError
+from preflare.status_tables import WHOLE_BOOK
 
 ROOT = Path(__file__).parents[2]
 
@@ -208,6 +211,25 @@ def test_status_tells_never_run_and_stale(book):
     book.build(say=quietly)
     changed(book, "21 * factor", "20 * factor")
     assert book.status()[0].state == "stale"
+
+
+def test_status_page_shows_what_the_whole_book_took_when_it_was_measured(book):
+    status = book.root / "book" / "status.md"
+    status.write_text(status.read_text() + "\n```{include} whole-book.md\n```\n")
+    book.build(say=quietly)
+    assert "Nobody has measured it yet." in page(book, "status")
+
+    measured = asdict(Run.load(book.folder / "runs" / "chapter.ipynb"))
+    measured |= {"seconds": 77.4, "peak_bytes": 3_210_000_000}
+    gone = measured | {"chapter": "of-old"}
+    took = {"seconds": 930, "peak_bytes": 4.56e9, "disk_bytes": 7.8e9, "cores": 3}
+    record = {"quick": took | {"chapters": [gone]}, "paper": took | {"chapters": [measured, gone]}}
+    (book.root / WHOLE_BOOK).parent.mkdir()
+    (book.root / WHOLE_BOOK).write_text(json.dumps(record))
+    book.build(say=quietly)
+    for shown in ("15.5 min", "4.6 GB", "7.8 GB", "77 s, 3.2 GB"):
+        assert shown in page(book, "status")
+    assert "of-old" not in page(book, "status")
 
 
 def test_unknown_chapters_and_parameters_are_refused(book):
