@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
-from preflare.atomic import atomically
-from preflare.errors import FindingError, NetworkError, reason
+from preflare.errors import FindingError, NetworkError
 from preflare.likeness import nearest_distance
 from preflare.network_inputs import checked_spectra
 from preflare.two_samples import told_apart
@@ -169,30 +166,6 @@ class Reference:
                 "give each spectrum once."
             )
         return cls(profiles, names, usual)
-
-    def save(self, path: str | Path) -> Path:
-        """Store everything in one npz file."""
-        path = Path(path)
-        with atomically(path, FindingError) as place, place.open("wb") as file:
-            np.savez(file, spectra=self.spectra, observation=self.observation, usual=self.usual)
-        return path
-
-    @classmethod
-    def load(cls, path: str | Path) -> Reference:
-        """Read what `save` stored.
-
-        Raises
-        ------
-        FindingError
-            If there is no such thing.
-        """
-        try:
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return cls(stored["spectra"], stored["observation"], stored["usual"])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise FindingError(
-                f"{path} is no reference of spectra ({reason(error)}): make one by Reference.of."
-            ) from error
 
     @cached_property
     def limit(self) -> float:

@@ -281,3 +281,22 @@ def offset_profiles(
     axes.set(xlabel=_WAVELENGTH, ylabel="Normalised intensity + offset", yticks=[])
     axes.set_xlim(wavelength[0], wavelength[-1])
     mark_lines(axes)
+
+
+def cell_edges(centres: NDArray[Any]) -> NDArray[Any]:
+    """Return where the cells of a map meet.
+
+    Parameters
+    ----------
+    centres : ndarray, shape (n,)
+        One alone gets a cell of width 1.
+
+    Returns
+    -------
+    ndarray, shape (n + 1,)
+    """
+    if centres.size == 1:
+        return np.array([centres[0] - 0.5, centres[0] + 0.5])
+    middle = 0.5 * (centres[1:] + centres[:-1])
+    first, last = 2 * centres[0] - middle[0], 2 * centres[-1] - middle[-1]
+    return np.concatenate([[first], middle, [last]])

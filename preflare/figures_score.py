@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from preflare.figures import mark_lines
+from preflare.figures import cell_edges, mark_lines
 from preflare.figures_explaining import coloured_spectrum
 
 SCORE_MAP = "cividis"
@@ -47,7 +47,7 @@ def score_map(
         return None
     values = np.ma.masked_invalid(score.T)
     look: dict[str, Any] = {"cmap": SCORE_MAP, "vmin": 0, "vmax": 1, "rasterized": True}
-    return axes.pcolormesh(_edges(across), _edges(along), values, **look)
+    return axes.pcolormesh(cell_edges(across), cell_edges(along), values, **look)
 
 
 def score_profile(axes: Axes, along: NDArray[Any], score: NDArray[Any]) -> None:
@@ -103,12 +103,3 @@ def score_bar(figure: Figure, panels: list[Axes]) -> None:
     """Add the colour bar of `score_map` beside its panels."""
     scale = ScalarMappable(Normalize(0, 1), SCORE_MAP)
     figure.colorbar(scale, ax=panels, label="Score", pad=0.01)
-
-
-def _edges(centres: NDArray[Any]) -> NDArray[Any]:
-    """Return where the cells of a map meet; one centre gets a cell of width 1."""
-    if centres.size == 1:
-        return np.array([centres[0] - 0.5, centres[0] + 0.5])
-    middle = 0.5 * (centres[1:] + centres[:-1])
-    first, last = 2 * centres[0] - middle[0], 2 * centres[-1] - middle[-1]
-    return np.concatenate([[first], middle, [last]])

@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from preflare.figures import INTENSITY_MAP
+from preflare.figures import INTENSITY_MAP, cell_edges
 from preflare.figures_explaining import SIGNED_MAP
 from preflare.findings.slits import SlitMap
 
@@ -180,19 +180,13 @@ def places(axes: Axes, table: pd.DataFrame, tolerance: float) -> None:
 def _map(axes: Axes, slit: SlitMap, values: NDArray[Any], colours: str, lowest: float) -> QuadMesh:
     edges, cells = slit.cells(values)
     mesh = axes.pcolormesh(
-        edges / 60, _bounds(slit.y), np.ma.masked_invalid(cells).T,
+        edges / 60, cell_edges(slit.y), np.ma.masked_invalid(cells).T,
         cmap=colours, vmin=lowest, vmax=1, rasterized=True,
     )  # fmt: skip
     if slit.onset_known:
         axes.axvline(0, color="black", lw=1.4)
     axes.set_xlim(edges[0] / 60, edges[-1] / 60)
     return mesh
-
-
-def _bounds(y: NDArray[Any]) -> NDArray[Any]:
-    """Return the edges of pixels (n + 1,) from their middles (n,)."""
-    half = np.diff(y).mean() / 2 if y.size > 1 else 0.5
-    return np.concatenate([[y[0] - half], (y[:-1] + y[1:]) / 2, [y[-1] + half]])
 
 
 def _x_rays(axes: Axes, x_rays: tuple[NDArray[Any], NDArray[Any]] | None) -> None:

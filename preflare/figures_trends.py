@@ -219,7 +219,7 @@ def odds_ratios(axes: Axes, table: pd.DataFrame) -> None:
     axes.axvline(1, color="0.4", lw=0.8, ls=":")
     for row, (p, smallest) in enumerate(zip(table["p"], table["smallest_p"], strict=True)):
         axes.annotate(
-            f"p = {p:.2f}, at least {smallest:.2g}", (1, row), (4, 0), va="center",
+            f"p = {p:.2f}, at least {smallest:.2g}", (1, row), (10, 0), va="center",
             xycoords=axes.get_yaxis_transform(), textcoords="offset points", fontsize="small",
         )  # fmt: skip
     axes.set_yticks(rows, table["attribute"])

@@ -145,6 +145,11 @@ def prose(page):
     return "\n".join(" ".join(each.split()) for each in paragraphs)
 
 
+def prose_lines(page):
+    """Give the lines of a page outside its code."""
+    return re.sub(r"^```.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE).splitlines()
+
+
 def typed_numbers(page, allowed=()):
     """List the numbers of a page that nothing excuses, each with its sentence."""
     text = prose(page)
@@ -171,6 +176,11 @@ CHAPTERS = {
 def test_no_result_is_typed_by_hand(chapter):
     allowed = EVERYWHERE | ALLOWED.get(chapter, {})
     assert typed_numbers(CHAPTERS[chapter], allowed) == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_line_of_prose_is_taken_for_a_comment(chapter):
+    assert [line for line in prose_lines(CHAPTERS[chapter]) if line.lstrip().startswith("%")] == []
 
 
 def test_what_is_allowed_is_still_there():

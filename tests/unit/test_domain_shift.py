@@ -60,22 +60,6 @@ class TestReference:
     def test_a_spectrum_is_no_distance_from_itself(self):
         assert_allclose(REFERENCE.distance(REFERENCE.spectra[:9]), 0, atol=1e-7)
 
-    def test_it_is_stored_whole(self, tmp_path):
-        back = Reference.load(REFERENCE.save(tmp_path / "reference.npz"))
-        for part in ("spectra", "observation", "usual"):
-            assert_array_equal(getattr(back, part), getattr(REFERENCE, part))
-        assert back.spectra.dtype == np.float32
-
-    @pytest.mark.parametrize("content", [None, b"", b"words", b"PK\x03\x04words"])
-    def test_what_is_no_reference_is_named(self, tmp_path, content):
-        path = tmp_path / "other.npz"
-        if content is not None:
-            path.write_bytes(content)
-        with pytest.raises(
-            FindingError, match=r"other.npz is no reference of spectra \(.*\): make"
-        ):
-            Reference.load(path)
-
     def test_of_many_spectra_some_are_drawn(self):
         profiles, names = spectra()
         some, again, other = (
