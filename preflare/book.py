@@ -20,9 +20,9 @@ from preflare.chapters import (
     runs,
 )
 from preflare.errors import BookError
+from preflare.pages import staged
 from preflare.products import digest
 from preflare.render import Say, render
-from preflare.status_tables import this_build, whole_book
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,13 @@ class Book:
                 return cls(root, (folder or root / "_build").resolve())
         raise BookError(f"{here} is not in a checkout of preflare: change into one.")
 
+    def pages(self) -> list[str]:
+        """List all pages, in the order of the table of contents, the landing page first."""
+        return _files(self._contents())
+
     def chapters(self) -> list[Chapter]:
         """List the chapters that run, in the order of the table of contents."""
-        pages = (self.root / "book" / f"{name}.md" for name in _files(self._contents()))
+        pages = (self.root / "book" / f"{name}.md" for name in self.pages())
         return [Chapter(page) for page in pages if page.is_file() and runs(page)]
 
     def build(
@@ -137,7 +141,7 @@ class Book:
                 say(f"running {each.name}")
                 self._run(each, chosen, key)
             return render(
-                self._pages(chapters),
+                staged(self.root, {each.source: self._notebook(each) for each in chapters}),
                 self.root / "_config.yml",
                 self.folder,
                 depends_on=[self.root / "requirements.lock"],
@@ -195,22 +199,6 @@ class Book:
             f"{last.seconds:.1f} s",
             f"{last.peak_bytes / 1e6:.0f} MB",
         )
-
-    def _pages(self, chapters: list[Chapter]) -> dict[Path, bytes]:
-        """Collect what Jupyter Book reads: pages as they are, chapters as executed notebooks."""
-        texts = self.root / "book"
-        executed = {chapter.source for chapter in chapters}
-        pages = {
-            path.relative_to(texts): path.read_bytes()
-            for path in sorted(texts.rglob("*"))
-            if path.is_file() and path not in executed
-        }
-        for chapter in chapters:
-            pages[Path(f"{chapter.name}.ipynb")] = self._notebook(chapter).read_bytes()
-        records = [last for chapter in chapters if (last := self._last_run(chapter))]
-        pages[Path("status-table.md")] = this_build(records).encode()
-        pages[Path("whole-book.md")] = whole_book(self.root, records).encode()
-        return pages
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from preflare.chapters import runs
 EVERYWHERE = {
     "240 points": "the wavelength grid",
     "240 wavelengths": "the wavelength grid",
+    "240 numbers": "the wavelength grid",
     "22 units": "the network's last maps",
     "47 points": "what a unit sees",
     "44 neurons": "the dense network",
@@ -110,6 +111,7 @@ ROLE = re.compile(r"\{[\w:]+\}`[^`]*`")
 NOT_PROSE = re.compile(
     r"\A---\n.*?^---$"  # front matter
     r"|^```\{code-cell\}.*?^```$|^```(?:python|sh)\n.*?^```$|^```.*?$"
+    r"|^:{3,}(?:\{.*?\}[\d ]*)?"  # fences of directives
     r"|^#.*?$|^\s*(?:\d{1,2}\.(?= )|:\w+:.*?$)"  # headings, list markers, options
     r"|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)",
     re.DOTALL | re.MULTILINE,
