@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from pandas.io.formats.style import Styler
 
 from preflare.figure_dark import dark
@@ -55,8 +57,12 @@ def figure_bundle(figure: Figure, **_: Any) -> dict[str, str]:
     dict of str to str
         By MIME type; what is not text as base64.
     """
+    # Laid out and measured once, not anew for each format.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    extent = figure.get_tightbbox().padded(rcParams["savefig.pad_inches"])
     with dark(figure):
-        night = _saved(figure, "png", facecolor=figure.get_facecolor(), dpi="figure")
+        night = _saved(figure, "png", extent, facecolor=figure.get_facecolor(), dpi="figure")
     heavy = [
         artist
         for artist in figure.findobj(Collection)
@@ -65,7 +71,7 @@ def figure_bundle(figure: Figure, **_: Any) -> dict[str, str]:
     for artist in heavy:
         artist.set_rasterized(True)
     return {
-        PDF: _saved(figure, "pdf", metadata={"CreationDate": None}),
+        PDF: _saved(figure, "pdf", extent, metadata={"CreationDate": None}),
         DARK: night,
         CSV: numbers(figure).to_csv(index=False, float_format=DIGITS),
     }
@@ -89,7 +95,7 @@ def table_bundle(table: pd.DataFrame, **_: Any) -> dict[str, str]:
     return {CSV: table.to_csv(index=named, float_format=DIGITS)}
 
 
-def _saved(figure: Figure, kind: str, **options: Any) -> str:
+def _saved(figure: Figure, kind: str, extent: Bbox, **options: Any) -> str:
     file = BytesIO()
-    figure.savefig(file, format=kind, bbox_inches="tight", **options)
+    figure.savefig(file, format=kind, bbox_inches=extent, **options)
     return b64encode(file.getvalue()).decode("ascii")
