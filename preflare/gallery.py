@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from html import escape
 from io import BytesIO
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def gallery(offers: list[Offer]) -> tuple[bytes, dict[Path, bytes]]:
             lines += [f"## {{doc}}`{chapter}`", ""]
         lines += [
             f'<p class="small-figure"><a href="{each.chapter}.html#{each.name}">'
-            f'<img src="{_small(each).as_posix()}" alt="" loading="lazy"></a></p>',
+            f'<img src="{_small(each).as_posix()}" alt="{escape(each.alt)}" loading="lazy"></a></p>',
             "",
             f"{{numref}}`{each.name}` {' '.join(each.caption.split())}",
             "",

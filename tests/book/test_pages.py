@@ -63,7 +63,7 @@ def test_every_figure_has_an_alternative_text_of_its_own(pages):
         image.get("alt", "")
         for name, page in pages.items()
         for image in page.images
-        if name != "figures"  # small pictures, beside captions that say what they show
+        if name != "figures"  # the same ones, small
     ]
     assert len(texts) >= 6
     assert all(len(text.split()) >= 10 for text in texts), texts

@@ -106,6 +106,7 @@ def test_the_gallery_shows_each_figure_small_once(linked):
     page, files = gallery([offer])
     assert page.decode().count("## {doc}`swarm`") == 1
     assert 'href="swarm.html#fig-one"' in page.decode()
+    assert 'alt="Red."' in page.decode()
     assert "{numref}`fig-one` Share 12.3 %." in page.decode()
     ((place, content),) = files.items()
     assert place.as_posix() in page.decode()
