@@ -39,7 +39,8 @@ def gallery(offers: list[Offer]) -> tuple[bytes, dict[Path, bytes]]:
             lines += [f"## {{doc}}`{chapter}`", ""]
         lines += [
             f'<p class="small-figure"><a href="{each.chapter}.html#{each.name}">'
-            f'<img src="{_small(each).as_posix()}" alt="{escape(each.alt)}" loading="lazy"></a></p>',
+            f'<img src="{_small(each).as_posix()}" alt="{escape(each.alt)}" loading="lazy">'
+            "</a></p>",
             "",
             f"{{numref}}`{each.name}` {' '.join(each.caption.split())}",
             "",
