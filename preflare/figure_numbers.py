@@ -61,7 +61,10 @@ def _rows(artist: Artist, axes: Axes) -> Iterator[pd.DataFrame]:
     elif isinstance(artist, QuadMesh):
         corners = np.asarray(artist.get_coordinates(), float)
         middles = 0.25 * (corners[1:, 1:] + corners[:-1, 1:] + corners[1:, :-1] + corners[:-1, :-1])
-        yield _map(artist, middles[..., 0], middles[..., 1])
+        # Smoothly shaded, a mesh has its values at the corners.
+        smooth = _values(artist).get("value", corners).size == corners[..., 0].size
+        at = corners if smooth else middles
+        yield _map(artist, at[..., 0], at[..., 1])
     elif isinstance(artist, AxesImage):
         pixels: Any = artist.get_array()
         height, width = pixels.shape[:2]

@@ -46,6 +46,13 @@ def test_maps_by_the_middle_of_their_cells(axes):
     assert_allclose(of(axes, "map")[["x", "y", "value"]], [[0.5, 5, 1], [1.5, 5, 2], [1.5, 15, 4]])
 
 
+def test_smooth_maps_by_the_corners(axes):
+    values = np.arange(9.0).reshape(3, 3)
+    axes.pcolormesh([0, 1, 2], [0, 10, 20], values, shading="gouraud")
+    found = of(axes, "map").set_index("value")
+    assert_allclose(found.loc[5.0, ["x", "y"]].astype(float), [2, 10])
+
+
 @pytest.mark.parametrize("origin", ["lower", "upper"])
 def test_images_as_they_lie(axes, origin):
     axes.imshow([[1.0, 2.0], [3.0, 4.0]], origin=origin, extent=(0, 4, 0, 2))
