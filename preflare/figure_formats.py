@@ -55,7 +55,7 @@ def figure_bundle(figure: Figure, **_: Any) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        By MIME type; what is not text as base64.
+        By MIME type; what is not text as base64. A drawing that shows no data has no numbers.
     """
     # Laid out and measured once, not anew for each format.
     figure.draw_without_rendering()
@@ -70,11 +70,11 @@ def figure_bundle(figure: Figure, **_: Any) -> dict[str, str]:
     ]
     for artist in heavy:
         artist.set_rasterized(True)
-    return {
-        PDF: _saved(figure, "pdf", extent, metadata={"CreationDate": None}),
-        DARK: night,
-        CSV: numbers(figure).to_csv(index=False, float_format=DIGITS),
-    }
+    formats = {PDF: _saved(figure, "pdf", extent, metadata={"CreationDate": None}), DARK: night}
+    shown = numbers(figure)
+    if len(shown):
+        formats[CSV] = shown.to_csv(index=False, float_format=DIGITS)
+    return formats
 
 
 def table_bundle(table: pd.DataFrame, **_: Any) -> dict[str, str]:

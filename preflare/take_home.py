@@ -132,7 +132,7 @@ def offers(notebook: dict[str, Any], chapter: str) -> Iterator[tuple[int, Offer]
         options = cell["metadata"].get("mystnb", {})
         figure = options.get("figure", {})
         shown = [output.get("data", {}) for output in cell.get("outputs", [])]
-        kept = [data for data in shown if CSV in data]
+        kept = [data for data in shown if {CSV, PDF} & set(data)]
         for number, data in enumerate(kept):
             table = f"table-{place}" + (f"-{number}" if len(kept) > 1 else "")
             pictured = "image/png" in data

@@ -19,8 +19,9 @@ def test_pointing_at_a_pixel_tells_of_its_spectrum(visit):
     assert re.search(
         r"score 0\.\d\d, intensity \d+ DN/s.*speaks (for|against) PF, at 2\d{3}", before
     )
-    box = page.locator(".explore-map").bounding_box()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"])
+    drawn = page.locator(".explore-map")
+    box = drawn.bounding_box()
+    drawn.hover(position={"x": 0.7 * box["width"], "y": 0.3 * box["height"]})
     assert told(page, "slit") != before
     assert troubles == []
 

@@ -79,6 +79,12 @@ def test_a_figure_comes_in_all_formats(figure):
     assert figure_bundle(figure) == formats
 
 
+def test_a_drawing_has_no_numbers(figure):
+    for axes in figure.axes:
+        axes.clear()
+    assert set(figure_bundle(figure)) == {PDF, DARK}
+
+
 def test_a_table_keeps_an_index_that_says_something():
     table = pd.DataFrame({"share": [0.123456789, 2.0]})
     assert table_bundle(table)[CSV] == "share\n0.123457\n2\n"
