@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch, Polygon, Rectangle, StepPatch
 from numpy.typing import NDArray
 
 COLUMNS = ("panel", "artist", "label", "x", "y", "width", "height", "value")
@@ -32,7 +32,8 @@ def numbers(figure: Figure) -> pd.DataFrame:
     pandas.DataFrame
         With the columns `COLUMNS`. A *panel* is called by its place, from 1, and its title. Lines,
         points and areas have x and y; bars their lower left corner, width and height; maps the
-        middle of each cell and its value, those without a value left out. What has no label in
+        middle of each cell and its value, those without a value left out; steps begin at x and
+        reach up to their height. What has no label in
         the legend is called by its colour.
     """
     panels = [axes for axes in figure.axes if not _is_colour_bar(axes)]
@@ -88,6 +89,13 @@ def _rows(artist: Artist, axes: Axes) -> Iterator[pd.DataFrame]:
         for path in artist.get_paths():
             x, y = np.asarray(path.vertices).T
             yield _table("area", artist, _colour(artist), x=x, y=y)
+    elif isinstance(artist, StepPatch):
+        values, edges, _ = artist.get_data()
+        steps = {"width": np.diff(edges), "height": values}
+        yield _table("steps", artist, artist.get_facecolor(), x=edges[:-1], **steps)
+    elif isinstance(artist, Polygon | PathPatch):
+        x, y = np.asarray(artist.get_path().vertices).T
+        yield _table("area", artist, artist.get_facecolor(), x=x, y=y)
     elif isinstance(artist, Rectangle) and artist is not axes.patch:
         left, bottom = artist.get_xy()
         size = {"width": artist.get_width(), "height": artist.get_height()}

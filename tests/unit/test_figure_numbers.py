@@ -40,6 +40,14 @@ def test_bars(axes):
     assert_allclose(of(axes, "bar")[["x", "y", "width", "height"]], [[2, 0.75, 5, 0.5]])
 
 
+def test_steps_and_outlines(axes):
+    axes.stairs([3, 5], [0, 1, 4], label="counts")
+    axes.fill([0, 1, 1], [0, 0, 2], label="wedge")
+    assert_allclose(of(axes, "steps", "counts")[["x", "width", "height"]], [[0, 1, 3], [1, 3, 5]])
+    corners = of(axes, "area", "wedge")[["x", "y"]].itertuples(index=False, name=None)
+    assert {(0, 0), (1, 0), (1, 2)} == set(corners)
+
+
 def test_maps_by_the_middle_of_their_cells(axes):
     values = np.array([[1.0, 2.0], [np.nan, 4.0]])
     axes.pcolormesh([0, 1, 2], [0, 10, 20], values)
