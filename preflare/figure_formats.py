@@ -6,6 +6,7 @@ dark page, as PDF, and its numbers; to a table its numbers.
 
 from __future__ import annotations
 
+import gzip
 import sys
 from base64 import b64encode
 from io import BytesIO
@@ -23,8 +24,10 @@ from preflare.figure_dark import dark
 from preflare.figure_numbers import numbers, places
 
 PDF, CSV = "application/pdf", "text/csv"
-DARK = "application/vnd.preflare.dark+png"
+DARK, PACKED = "application/vnd.preflare.dark+png", "application/vnd.preflare.csv+gzip"
 """Formats beside those that every notebook knows."""
+LONG = 500_000
+"""Characters of numbers from which they are packed: a notebook is saved after each cell."""
 MANY = 1000
 """Marks that PDF draws as an image: as many would make the file large and slow to open."""
 DIGITS = "%.6g"
@@ -72,9 +75,7 @@ def figure_bundle(figure: Figure, **_: Any) -> dict[str, str]:
         artist.set_rasterized(True)
     formats = {PDF: _saved(figure, "pdf", extent, metadata={"CreationDate": None}), DARK: night}
     shown = numbers(figure)
-    if len(shown):
-        formats[CSV] = shown.to_csv(index=False, float_format=DIGITS)
-    return formats
+    return formats | (_listed(shown, index=False) if len(shown) else {})
 
 
 def table_bundle(table: pd.DataFrame, **_: Any) -> dict[str, str]:
@@ -92,7 +93,14 @@ def table_bundle(table: pd.DataFrame, **_: Any) -> dict[str, str]:
         By MIME type.
     """
     named = table.index.names != [None] or not isinstance(table.index, pd.RangeIndex)
-    return {CSV: table.to_csv(index=named, float_format=DIGITS)}
+    return _listed(table, index=named)
+
+
+def _listed(table: pd.DataFrame, *, index: bool) -> dict[str, str]:
+    listed = table.to_csv(index=index, float_format=DIGITS)
+    if len(listed) <= LONG:
+        return {CSV: listed}
+    return {PACKED: b64encode(gzip.compress(listed.encode(), mtime=0)).decode("ascii")}
 
 
 def _saved(figure: Figure, kind: str, extent: Bbox, **options: Any) -> str:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from preflare.errors import CleaningError, reason
+from preflare.one_thread import one_thread
 from preflare.rules import Rule
 from preflare.spectrum import POINTS
 
@@ -139,6 +140,11 @@ class QuietSun:
             raise CleaningError(
                 "Some quiet-Sun spectra hold values that are not numbers: give accepted ones only."
             )
+        with one_thread():
+            return cls._trained(quiet, epochs, seed)
+
+    @classmethod
+    def _trained(cls, quiet: Spectra, epochs: int, seed: int) -> QuietSun:
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -7,7 +7,6 @@ Before rendering, these become files of the site, with links to them under each 
 from __future__ import annotations
 
 import ast
-import gzip
 import json
 import re
 from base64 import b64decode
@@ -16,16 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from preflare.figure_formats import CSV, DARK, PDF
+from preflare.figure_formats import CSV, DARK, PACKED, PDF
 
 FOLDER = Path("downloads")
 """Where the files lie in the site; a folder for each chapter."""
 
-LONG = 500_000
-"""Characters of numbers from which they are packed."""
-
-_ENDINGS = {"image/png": "png", PDF: "pdf", CSV: "csv", DARK: "dark.png"}
-_NAMES = {"image/png": "PNG", PDF: "PDF", CSV: "numbers (CSV)"}
+_ENDINGS = {"image/png": "png", PDF: "pdf", CSV: "csv", PACKED: "csv.gz", DARK: "dark.png"}
+_NAMES = {"image/png": "PNG", PDF: "PDF", CSV: "numbers (CSV)", PACKED: "numbers (CSV, packed)"}
 
 _GLUED = "application/papermill.record/text/plain"
 _GLUE = re.compile(r"\{glue:text\}`([^`:]+)(?::([^`]*))?`")
@@ -69,19 +65,13 @@ class Offer:
     def files(self) -> dict[Path, bytes]:
         """Give the files of all formats, by their place in the site."""
         return {
-            self.place(kind): self._content(kind, content) for kind, content in self.formats.items()
+            self.place(kind): content.encode() if kind == CSV else b64decode(content)
+            for kind, content in self.formats.items()
         }
 
     def place(self, kind: str) -> Path:
-        """Say where the file of a format lies in the site; long lists of numbers are packed."""
-        packed = ".gz" if kind == CSV and len(self.formats[CSV]) > LONG else ""
-        return self.folder / f"{self.name}.{_ENDINGS[kind]}{packed}"
-
-    def _content(self, kind: str, content: str) -> bytes:
-        if kind != CSV:
-            return b64decode(content)
-        packed = self.place(kind).suffix == ".gz"
-        return gzip.compress(content.encode(), mtime=0) if packed else content.encode()
+        """Say where the file of a format lies in the site."""
+        return self.folder / f"{self.name}.{_ENDINGS[kind]}"
 
     def links(self, code: str) -> str:
         """Give the line below a figure or table that leads to its files, code and data.
@@ -132,7 +122,7 @@ def offers(notebook: dict[str, Any], chapter: str) -> Iterator[tuple[int, Offer]
         options = cell["metadata"].get("mystnb", {})
         figure = options.get("figure", {})
         shown = [output.get("data", {}) for output in cell.get("outputs", [])]
-        kept = [data for data in shown if {CSV, PDF} & set(data)]
+        kept = [data for data in shown if {CSV, PACKED, PDF} & set(data)]
         for number, data in enumerate(kept):
             table = f"table-{place}" + (f"-{number}" if len(kept) > 1 else "")
             pictured = "image/png" in data
@@ -172,7 +162,7 @@ def with_links(notebook: bytes, chapter: str) -> tuple[bytes, list[Offer]]:
     cells: list[Cell] = []
     for place, cell in enumerate(content["cells"]):
         for output in cell.get("outputs", []):
-            for kind in (PDF, CSV, DARK):
+            for kind in (PDF, CSV, PACKED, DARK):
                 output.get("data", {}).pop(kind, None)
         own = [offer for where, offer in found if where == place]
         code = f"cell-{place}"

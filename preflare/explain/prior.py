@@ -8,7 +8,6 @@ default, as in the paper; see `train_with_prior` for how networks can evade that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -18,7 +17,6 @@ import torch
 from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from preflare.errors import ExplanationError
@@ -32,6 +30,7 @@ from preflare.explain.unrolled import (
 )
 from preflare.members import CURVES, Settings, first_weights, shuffled
 from preflare.network_inputs import checked_labels, checked_spectra
+from preflare.one_thread import one_thread
 from preflare.splits import Split
 from preflare.training import sides_of
 
@@ -203,14 +202,14 @@ class _Group:
 
     def start(self) -> NDArray[np.float64]:
         """Return the row of the curves before training, (strengths, members, 8)."""
-        with _one_thread():
+        with one_thread():
             return self._row(*self._evaluated(*self._known))
 
     def epoch(self, order: Tensor, others: Tensor, alphas: Tensor) -> NDArray[np.float64]:
         """Train through all spectra once and return the row of the curves; see `draw`."""
         spectra, labels = self._known
         losses, called = [], []
-        with _one_thread():
+        with one_thread():
             for here, there, alpha in zip(
                 *(each.split(self._batch, 1) for each in (order, others, alphas)), strict=True
             ):
@@ -248,16 +247,6 @@ class _Group:
         table = torch.stack(row, -1).double()
         table[~(self.weights.isfinite().all(-1) & tested_loss.isfinite())] = torch.nan
         return table.numpy()
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Keep torch to the thread that calls: groups run side by side already.
-
-    Threads of its own would also wait for each other after each of thousands of small products,
-    and on a busy machine hardly get on.
-    """
-    torch.get_num_threads()  # At the first such call in a thread, torch undoes what is set here.
-    return threadpool_limits(1, user_api="openmp")
 
 
 def _skill(called: Tensor, labels: Tensor) -> Tensor:

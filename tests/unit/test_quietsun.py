@@ -64,6 +64,16 @@ def test_the_same_seed_trains_the_same(quiet_sun):
     assert not np.array_equal(other.errors(spectra), quiet_sun.errors(spectra))
 
 
+def test_it_trains_the_same_on_any_number_of_threads(quiet_sun):
+    threads = torch.get_num_threads()
+    for number in (1, threads + 1):
+        torch.set_num_threads(number)
+        again = QuietSun.train(profiles(1500, 1), epochs=8, seed=3)
+        assert torch.get_num_threads() == number
+        assert again.threshold == quiet_sun.threshold
+    torch.set_num_threads(threads)
+
+
 def test_training_leaves_torch_s_own_draws_alone():
     torch.manual_seed(11)
     expected = torch.rand(1)

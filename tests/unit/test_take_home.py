@@ -6,12 +6,15 @@ from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 from PIL import Image
 
-from preflare.figure_formats import CSV, DARK, PDF
+from preflare.figure_formats import CSV, DARK, LONG, PACKED, PDF, table_bundle
 from preflare.gallery import WIDTH, gallery
-from preflare.take_home import LONG, filled, with_links
+from preflare.take_home import filled, with_links
 
 GLUED = "application/papermill.record/text/plain"
 
@@ -68,11 +71,12 @@ def test_a_figure_gets_a_line_of_links_and_loses_the_hidden_formats(linked):
 
 
 def test_long_numbers_are_packed():
-    numbers = "x\n" + "1\n" * LONG
-    _, (offer,) = with_links(notebook(cell({CSV: numbers})), "swarm")
+    table = pd.DataFrame({"x": np.arange(LONG)})
+    page, (offer,) = with_links(notebook(cell(table_bundle(table))), "swarm")
     packed = offer.files()[Path("downloads/swarm/table-0.csv.gz")]
-    assert gzip.decompress(packed).decode() == numbers
+    assert_frame_equal(pd.read_csv(BytesIO(gzip.decompress(packed))), table)
     assert "table-0.csv.gz" in offer.links("cell-0")
+    assert PACKED.encode() not in page
 
 
 def test_tables_of_one_cell_are_told_apart_and_hidden_ones_left_out():
