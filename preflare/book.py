@@ -1,6 +1,7 @@
 """The book: run the chapters that changed, render the pages, tell how it went."""
 
 import fcntl
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from preflare.answers import answers, outdated
 from preflare.chapters import (
     Chapter,
     Run,
@@ -19,10 +21,16 @@ from preflare.chapters import (
     run,
     runs,
 )
+from preflare.colophon import NOTEBOOKS, colophon, to_run
 from preflare.errors import BookError
+from preflare.gallery import gallery
 from preflare.products import digest
-from preflare.render import Say, render
+from preflare.render import SITE_FILES, Say, render
+from preflare.slides import slides
+from preflare.solutions import FOLDER as SOLUTIONS
+from preflare.solutions import is_solution, solutions_of, with_solutions
 from preflare.status_tables import this_build, whole_book
+from preflare.take_home import Offer, with_foot, with_links
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Book:
         Raises
         ------
         BookError
-            If no folder upwards of here has `_config.yml` and `book/_toc.yml`.
+            If no folder upwards of here has ``_config.yml`` and ``book/_toc.yml``.
         """
         here = Path.cwd()
         for root in (here, *here.parents):
@@ -67,9 +75,13 @@ class Book:
                 return cls(root, (folder or root / "_build").resolve())
         raise BookError(f"{here} is not in a checkout of preflare: change into one.")
 
+    def pages(self) -> list[str]:
+        """List all pages, in the order of the table of contents, the landing page first."""
+        return _files(self._contents())
+
     def chapters(self) -> list[Chapter]:
         """List the chapters that run, in the order of the table of contents."""
-        pages = (self.root / "book" / f"{name}.md" for name in _files(self._contents()))
+        pages = (self.root / "book" / f"{name}.md" for name in self.pages())
         return [Chapter(page) for page in pages if page.is_file() and runs(page)]
 
     def build(
@@ -79,6 +91,7 @@ class Book:
         parameters: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
         force: bool = False,
+        solutions: bool = False,
         say: Say = print,
     ) -> Path:
         """Run the chapters that changed and render the book.
@@ -95,6 +108,8 @@ class Book:
             For all chapters that have a parameter of that name, such as ``profile``.
         force : bool
             Run what is up to date again, too.
+        solutions : bool
+            Add the solutions of the exercises. Without it, nothing of them is left in the folder.
         say : callable
             Takes progress messages.
 
@@ -106,10 +121,11 @@ class Book:
         Raises
         ------
         BookError
-            If a chapter fails, or rendering warns of anything. The site of the last good build
-            is left as it was.
+            If a chapter fails, rendering warns of anything, or a solution finds another answer
+            than the one that is checked for. The site of the last good build is left as it was,
+            unless it has solutions and this one is without.
         """
-        chapters = self.chapters()
+        chapters = self.chapters() + (self._solutions() if solutions else [])
         if chapter is not None and chapter not in [each.name for each in chapters]:
             names = ", ".join(each.name for each in chapters)
             raise BookError(f"The book has no chapter {chapter!r} that runs: it has {names}.")
@@ -118,6 +134,8 @@ class Book:
             if not any(name in names for names in known.values()):
                 raise BookError(f"No chapter of the book has a parameter {name!r}: leave it out.")
         with self._alone():
+            if not solutions:
+                self._forget_solutions()
             shared = self._shared_digest()
             for each in sorted(chapters, key=lambda each: each.reads_runs):
                 given = {
@@ -136,6 +154,7 @@ class Book:
                     continue
                 say(f"running {each.name}")
                 self._run(each, chosen, key)
+            self._compare_answers(chapters)
             return render(
                 self._pages(chapters),
                 self.root / "_config.yml",
@@ -163,11 +182,30 @@ class Book:
             shared = digest([each for each in others if each.is_file()], shared)
         return key_of(chapter, parameters, shared, self.root)
 
+    def _solutions(self) -> list[Chapter]:
+        return solutions_of(self.root, _files(self._contents()))
+
+    def _forget_solutions(self) -> None:
+        """Remove solutions, and what was rendered from them, of the last build."""
+        if (self.folder / SOLUTIONS).exists():
+            for part in ("src", "render", "html", SOLUTIONS):
+                shutil.rmtree(self.folder / part, ignore_errors=True)
+
+    def _compare_answers(self, chapters: list[Chapter]) -> None:
+        """Hold the answers of the solutions against those that are checked for."""
+        solved = [self._notebook(each) for each in chapters if is_solution(each)]
+        if solved and (wrong := outdated(answers(solved))):
+            raise BookError(
+                f"The solutions of {', '.join(wrong)} find other answers than are checked for: "
+                f"make the checks anew with python -m preflare.answers {self.folder / SOLUTIONS}."
+            )
+
     def _notebook(self, chapter: Chapter) -> Path:
-        return self.folder / "runs" / f"{chapter.name}.ipynb"
+        folder = SOLUTIONS if is_solution(chapter) else "runs"
+        return self.folder / folder / f"{chapter.name}.ipynb"
 
     def _failure(self, chapter: Chapter) -> Path:
-        return self.folder / "runs" / f"{chapter.name}.failed.txt"
+        return self._notebook(chapter).with_suffix(".failed.txt")
 
     def _last_run(self, chapter: Chapter) -> Run | None:
         return Run.load(self._notebook(chapter))
@@ -205,12 +243,29 @@ class Book:
             for path in sorted(texts.rglob("*"))
             if path.is_file() and path not in executed
         }
+        offered: list[Offer] = []
+        files: dict[Path, bytes] = {}
+        notebooks = {chapter.name: self._notebook(chapter).read_bytes() for chapter in chapters}
         for chapter in chapters:
-            pages[Path(f"{chapter.name}.ipynb")] = self._notebook(chapter).read_bytes()
+            executed_as = notebooks[chapter.name]
+            page, own = with_links(executed_as, chapter.name)
+            if last := self._last_run(chapter):
+                page = with_foot(page, colophon(executed_as, last))
+            pages[Path(f"{chapter.name}.ipynb")] = page
+            offered += own
+            files[NOTEBOOKS / f"{chapter.name}.ipynb"] = to_run(executed_as)
+        pages[Path("all-figures.md")], small = gallery(offered)
+        files |= small
+        for offer in offered:
+            files |= offer.files()
+        if deck := pages.pop(Path("slides.md"), None):
+            shell = pages.pop(Path("slides.html")).decode()
+            files[Path("slides.html")] = slides(deck.decode(), shell, offered, notebooks)
+        pages |= {SITE_FILES / name: content for name, content in files.items()}
         records = [last for chapter in chapters if (last := self._last_run(chapter))]
         pages[Path("status-table.md")] = this_build(records).encode()
         pages[Path("whole-book.md")] = whole_book(self.root, records).encode()
-        return pages
+        return with_solutions(pages, [each for each in chapters if is_solution(each)])
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -198,6 +198,8 @@ def _parameters(_context: Any, _parameter: Any, pairs: tuple[str, ...]) -> dict[
     "--source", type=click.Choice(list(SOURCES)), help="Whose spectra, in all chapters that can."
 )
 @click.option("--force", is_flag=True, help="Run chapters again that are up to date.")
+@click.option("--solutions", is_flag=True, help="Add the solutions of the exercises.")
+@click.option("--pdf", type=PATH, help="Also print all pages into this file, by Chromium.")
 @click.option("--output", type=PATH, help="Folder to build in. Default: _build.")
 def book(
     chapter: str | None,
@@ -205,26 +207,35 @@ def book(
     profile: str | None,
     source: str | None,
     force: bool,
+    solutions: bool,
+    pdf: Path | None,
     output: Path | None,
 ) -> None:
     """Run the chapters that changed and render the book.
 
     Without options this is what `make book` does. A chapter that fails stops the build and
     leaves the pages of the last good one in place. The ledger follows whatever else was run.
+    A build without --solutions removes those of the last one.
     """
     from preflare.book import Book
 
     if parameters and chapter is None:
         raise click.UsageError("-p sets a parameter of one chapter: name it with --chapter.")
     given = {"profile": profile, "source": source}
-    site = Book.found(output).build(
+    found = Book.found(output)
+    site = found.build(
         chapter=chapter,
         parameters=parameters,
         settings={name: value for name, value in given.items() if value is not None},
         force=force,
+        solutions=solutions,
         say=err.print,
     )
     out.print(str(site / "index.html"), markup=False)
+    if pdf is not None:
+        from preflare.printing import print_book
+
+        out.print(str(print_book(site, found.pages(), pdf, say=err.print)), markup=False)
 
 
 @main.command()

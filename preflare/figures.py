@@ -13,6 +13,7 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 from pandas.io.formats.style import Styler
 
+from preflare.figure_formats import offer
 from preflare.spectrum import LINES
 
 INTENSITY_MAP = "cividis"
@@ -22,7 +23,8 @@ _WAVELENGTH = "Wavelength (Å)"
 
 
 def use_style() -> None:
-    """Set the look of all figures of the book."""
+    """Set the look of all figures of the book, and have notebooks keep them for taking home."""
+    offer()
     sns.set_theme(
         context="notebook",
         style="ticks",

@@ -13,6 +13,8 @@ from preflare.products import digest
 
 Say = Callable[[str], None]
 
+SITE_FILES = Path("_extra")
+"""Folder among the pages whose files go into the site as they are."""
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -45,7 +47,7 @@ def render(
         If rendering fails or warns of anything; the site is then left as it was.
     """
     source, work, site = folder / "src", folder / "render", folder / "html"
-    mathjax = {Path("_extra/mathjax") / name: path.read_bytes() for name, path in _mathjax()}
+    mathjax = {SITE_FILES / "mathjax" / name: path.read_bytes() for name, path in _mathjax()}
     _mirror(pages | mathjax, source)
     inputs = digest([source, config, *depends_on])
     done = work / "inputs.sha256"

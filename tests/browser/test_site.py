@@ -89,3 +89,17 @@ def test_search_finds_a_word_of_a_chapter(browser, site):
         assert "data.html" in page.get_attribute("#search-results li a", "href")
         page.close()
         server.shutdown()
+
+
+def test_figures_change_with_the_theme(visit, request):
+    page, troubles = visit("swarm")
+    images = page.locator("main figure img")
+    dark = "dark" in request.node.callspec.id
+    shown = [images.nth(place).get_attribute("src") for place in range(images.count())]
+    assert all(source.endswith(".dark.png") == dark for source in shown)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_function(
+        "[...document.querySelectorAll('main figure img')]"
+        ".every(i => i.src.endsWith('.dark.png') && i.complete && i.naturalWidth > 0)"
+    )
+    assert troubles == []
