@@ -122,7 +122,7 @@ def link_names(
 ) -> None:
     """Turn the names in a docstring into links, in place, before numpydoc takes it apart."""
     documented = set(app.config.preflare_documented)
-    if what == "data":
+    if what == "data" and _parted(name)[0] == PACKAGE:
         lines[:] = _said_of_constant(name, value)
     module, owner = _home(what, name, value)
     parameters = _parameters(value)
@@ -160,7 +160,7 @@ def link_names(
 
 
 def _said_of_constant(name: str, value: Any) -> list[str]:
-    """Find what is said of a constant where it is defined; Sphinx would tell of its type."""
+    """Find what is said of an exported constant where it is defined; here Sphinx sees its type."""
     short = name.rpartition(".")[2]
     for module in sorted(each for each in sys.modules if each.startswith(f"{PACKAGE}.")):
         if getattr(sys.modules[module], short, None) is value:
