@@ -10,6 +10,12 @@ else
 ENV := .venv
 endif
 
+# SOLUTIONS=1 adds the solutions of the exercises, for teachers.
+SOLUTIONS ?= 0
+ifeq ($(filter 0 1,$(SOLUTIONS)),)
+$(error SOLUTIONS is "$(SOLUTIONS)": set it to 1 for a book with solutions, or to 0)
+endif
+
 PY := $(ENV)/bin/python
 READY := $(ENV)/.preflare-ready
 
@@ -17,7 +23,7 @@ READY := $(ENV)/.preflare-ready
 .DELETE_ON_ERROR:
 
 book: $(READY)
-	$(PY) -m preflare book $(BOOK_FLAGS)
+	$(PY) -m preflare book $(if $(filter 1,$(SOLUTIONS)),--solutions) $(BOOK_FLAGS)
 
 test: $(READY)
 	$(PY) -m ruff check .

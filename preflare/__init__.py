@@ -10,6 +10,7 @@ from preflare.cleaning import clean, clean_observation
 from preflare.cubes import open_cube, write_cube
 from preflare.cutout import cutout
 from preflare.errors import PreflareError
+from preflare.exercises import check
 from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
 from preflare.observations import Observation, observation, read_observations
 from preflare.rules import EVERY_RULE, PAPER_RULES, Limits, Rule, accepted, count_rules
@@ -60,6 +61,7 @@ __all__ = [
     "Study",
     "Swarm",
     "accepted",
+    "check",
     "clean",
     "clean_observation",
     "count_rules",

@@ -1,6 +1,7 @@
 """The book: run the chapters that changed, render the pages, tell how it went."""
 
 import fcntl
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from preflare.answers import answers, outdated
 from preflare.chapters import (
     Chapter,
     Run,
@@ -23,6 +25,8 @@ from preflare.errors import BookError
 from preflare.pages import staged
 from preflare.products import digest
 from preflare.render import Say, render
+from preflare.solutions import FOLDER as SOLUTIONS
+from preflare.solutions import is_solution, solutions_of, with_solutions
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Book:
         Raises
         ------
         BookError
-            If no folder upwards of here has `_config.yml` and `book/_toc.yml`.
+            If no folder upwards of here has ``_config.yml`` and ``book/_toc.yml``.
         """
         here = Path.cwd()
         for root in (here, *here.parents):
@@ -83,6 +87,7 @@ class Book:
         parameters: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
         force: bool = False,
+        solutions: bool = False,
         say: Say = print,
     ) -> Path:
         """Run the chapters that changed and render the book.
@@ -99,6 +104,8 @@ class Book:
             For all chapters that have a parameter of that name, such as ``profile``.
         force : bool
             Run what is up to date again, too.
+        solutions : bool
+            Add the solutions of the exercises. Without it, nothing of them is left in the folder.
         say : callable
             Takes progress messages.
 
@@ -110,10 +117,11 @@ class Book:
         Raises
         ------
         BookError
-            If a chapter fails, or rendering warns of anything. The site of the last good build
-            is left as it was.
+            If a chapter fails, rendering warns of anything, or a solution finds another answer
+            than the one that is checked for. The site of the last good build is left as it was,
+            unless it has solutions and this one is without.
         """
-        chapters = self.chapters()
+        chapters = self.chapters() + (self._solutions() if solutions else [])
         if chapter is not None and chapter not in [each.name for each in chapters]:
             names = ", ".join(each.name for each in chapters)
             raise BookError(f"The book has no chapter {chapter!r} that runs: it has {names}.")
@@ -122,6 +130,8 @@ class Book:
             if not any(name in names for names in known.values()):
                 raise BookError(f"No chapter of the book has a parameter {name!r}: leave it out.")
         with self._alone():
+            if not solutions:
+                self._forget_solutions()
             shared = self._shared_digest()
             for each in sorted(chapters, key=lambda each: each.reads_runs):
                 given = {
@@ -140,8 +150,10 @@ class Book:
                     continue
                 say(f"running {each.name}")
                 self._run(each, chosen, key)
+            self._compare_answers(chapters)
+            pages = staged(self.root, {each.source: self._notebook(each) for each in chapters})
             return render(
-                staged(self.root, {each.source: self._notebook(each) for each in chapters}),
+                with_solutions(pages, [each for each in chapters if is_solution(each)]),
                 self.root / "_config.yml",
                 self.folder,
                 depends_on=[self.root / "requirements.lock"],
@@ -167,11 +179,30 @@ class Book:
             shared = digest([each for each in others if each.is_file()], shared)
         return key_of(chapter, parameters, shared, self.root)
 
+    def _solutions(self) -> list[Chapter]:
+        return solutions_of(self.root, self.pages())
+
+    def _forget_solutions(self) -> None:
+        """Remove solutions, and what was rendered from them, of the last build."""
+        if (self.folder / SOLUTIONS).exists():
+            for part in ("src", "render", "html", SOLUTIONS):
+                shutil.rmtree(self.folder / part, ignore_errors=True)
+
+    def _compare_answers(self, chapters: list[Chapter]) -> None:
+        """Hold the answers of the solutions against those that are checked for."""
+        solved = [self._notebook(each) for each in chapters if is_solution(each)]
+        if solved and (wrong := outdated(answers(solved))):
+            raise BookError(
+                f"The solutions of {', '.join(wrong)} find other answers than are checked for: "
+                f"make the checks anew with python -m preflare.answers {self.folder / SOLUTIONS}."
+            )
+
     def _notebook(self, chapter: Chapter) -> Path:
-        return self.folder / "runs" / f"{chapter.name}.ipynb"
+        folder = SOLUTIONS if is_solution(chapter) else "runs"
+        return self.folder / folder / f"{chapter.name}.ipynb"
 
     def _failure(self, chapter: Chapter) -> Path:
-        return self.folder / "runs" / f"{chapter.name}.failed.txt"
+        return self._notebook(chapter).with_suffix(".failed.txt")
 
     def _last_run(self, chapter: Chapter) -> Run | None:
         return Run.load(self._notebook(chapter))

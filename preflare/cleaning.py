@@ -62,6 +62,16 @@ def clean(
     ------
     CleaningError
         If the window is not covered, the dispersion is too coarse, or all data are missing.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> raster = pf.read_raster(pf.shipped(pf.SAMPLE_RASTER))
+    >>> cube = clean(raster, onset="2014-03-29T17:35")
+    >>> cube.intensity.shape
+    (1, 3, 1094, 240)
+    >>> print(cube.t_onset.values.round())
+    [[-12321. -12311. -12302.]]
     """
     limits = limits or Limits()
     _check_wavelengths(raster)
@@ -119,6 +129,13 @@ def clean_observation(rasters: Sequence[Raster], **settings: Any) -> xr.Dataset:
     CleaningError
         If there are no rasters, they belong to different observations or differ along the slit,
         two hold the same exposures, or one cannot be cleaned.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> raster = pf.read_raster(pf.shipped(pf.SAMPLE_RASTER))
+    >>> clean_observation([raster]).intensity.shape
+    (1, 3, 1094, 240)
     """
     if not rasters:
         raise CleaningError("There are no rasters to clean: name at least one level 2 file.")

@@ -198,6 +198,7 @@ def _parameters(_context: Any, _parameter: Any, pairs: tuple[str, ...]) -> dict[
     "--source", type=click.Choice(list(SOURCES)), help="Whose spectra, in all chapters that can."
 )
 @click.option("--force", is_flag=True, help="Run chapters again that are up to date.")
+@click.option("--solutions", is_flag=True, help="Add the solutions of the exercises.")
 @click.option("--pdf", type=PATH, help="Also print all pages into this file, by Chromium.")
 @click.option("--output", type=PATH, help="Folder to build in. Default: _build.")
 def book(
@@ -206,6 +207,7 @@ def book(
     profile: str | None,
     source: str | None,
     force: bool,
+    solutions: bool,
     pdf: Path | None,
     output: Path | None,
 ) -> None:
@@ -213,6 +215,7 @@ def book(
 
     Without options this is what `make book` does. A chapter that fails stops the build and
     leaves the pages of the last good one in place. The ledger follows whatever else was run.
+    A build without --solutions removes those of the last one.
     """
     from preflare.book import Book
 
@@ -225,6 +228,7 @@ def book(
         parameters=parameters,
         settings={name: value for name, value in given.items() if value is not None},
         force=force,
+        solutions=solutions,
         say=err.print,
     )
     out.print(str(site / "index.html"), markup=False)

@@ -37,6 +37,17 @@ def write_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) -
     ------
     CubeError
         If `path` exists and may not be replaced, or cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import preflare as pf
+    >>> cube = pf.clean(pf.read_raster(pf.shipped(pf.SAMPLE_RASTER)))
+    >>> with TemporaryDirectory() as folder:
+    ...     path = write_cube(cube, Path(folder) / "sample.zarr")
+    ...     print(path.name, open_cube(path).intensity.dtype)
+    sample.zarr float32
     """
     path = Path(path)
     check_writable(path, overwrite=overwrite)
@@ -112,6 +123,17 @@ def open_cube(path: str | Path) -> xr.Dataset:
     ------
     CubeError
         If there is no cube of spectra there.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import preflare as pf
+    >>> cube = pf.clean(pf.read_raster(pf.shipped(pf.SAMPLE_RASTER)))
+    >>> with TemporaryDirectory() as folder:
+    ...     stored = open_cube(pf.write_cube(cube, Path(folder) / "sample.zarr"))
+    ...     print(round(float(stored.peak.max())), "DN/s")
+    405 DN/s
     """
     try:
         cube = xr.open_zarr(path, consolidated=False)

@@ -53,6 +53,18 @@ def cutout(
         be written.
     CubeError
         If the destination exists and `force` is not set, or it is no plain file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import preflare as pf
+    >>> with TemporaryDirectory() as folder:
+    ...     first = cutout(
+    ...         pf.shipped(pf.SAMPLE_RASTER), Path(folder) / "first.fits", exposures=slice(0, 1)
+    ...     )
+    ...     print(pf.read_raster(first).intensity.shape)
+    (1, 1094, 633)
     """
     destination = Path(destination)
     check_writable(destination, overwrite=force, kind="file")

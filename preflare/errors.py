@@ -2,7 +2,16 @@
 
 
 class PreflareError(Exception):
-    """Base of every error that preflare raises on purpose; the command line prints it as it is."""
+    """Base of every error that preflare raises on purpose; the command line prints it as it is.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> pf.observation("PF 20")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    preflare.errors.CatalogueError: Table A1 has no observation 'PF 20': give PF 1 to PF 19, ...
+    """
 
 
 class CatalogueError(PreflareError):
@@ -51,6 +60,10 @@ class FindingError(PreflareError):
 
 class BookError(PreflareError):
     """The book cannot be built."""
+
+
+class ExerciseError(PreflareError):
+    """There is no such exercise, or an answer to it cannot be checked."""
 
 
 class ClaimError(PreflareError):

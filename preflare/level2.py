@@ -54,6 +54,15 @@ class Raster:
         Offset of each slit pixel from the centre, in arcsec.
     header : astropy.io.fits.Header
         The primary header.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> raster = pf.read_raster(pf.shipped(pf.SAMPLE_RASTER))
+    >>> raster.intensity.shape
+    (3, 1094, 633)
+    >>> print(raster.sit_and_stare, raster.exposure.round(2))
+    False [8. 8. 8.]
     """
 
     path: Path
@@ -121,6 +130,13 @@ class SlitJaw:
         Size of a pixel in arcsec along x and y.
     header : astropy.io.fits.Header
         The primary header.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> images = pf.read_slitjaw(next(pf.shipped("iris").glob("*_SJI_*.fits")))
+    >>> images.channel, images.image.shape
+    ('SJI_2796', (1, 1094, 1102))
     """
 
     path: Path
@@ -215,6 +231,14 @@ def read_raster(path: str | Path) -> Raster:
     ------
     RasterError
         If the file cannot be read, is no level 2 raster, has no Mg II window or no exposures.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> read_raster(pf.shipped(pf.SAMPLE_RASTER))
+    <Raster 20140329_140938_3860258481, Mg II k 2796
+     3 of 8 steps x 1094 slit pixels x 633 wavelengths
+     2014-03-29 14:09:39 to 2014-03-29 14:09:58 UTC>
     """
     with open_fits(path) as opened:
         primary = opened.hdus[0].header
@@ -256,6 +280,14 @@ def read_slitjaw(path: str | Path) -> SlitJaw:
     ------
     RasterError
         If the file cannot be read or holds no slit-jaw images.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> read_slitjaw(next(pf.shipped("iris").glob("*_SJI_*.fits")))
+    <SlitJaw 20140329_140938_3860258481, SJI_2796
+     1 images of 1094 x 1102 pixels
+     2014-03-29 14:09:48 to 2014-03-29 14:09:48 UTC>
     """
     with open_fits(path) as opened:
         primary = opened.hdus[0].header

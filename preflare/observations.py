@@ -50,6 +50,12 @@ class Observation:
         UTC start that the observation id encodes, to the second.
     note : str
         Where table and id disagree; else empty.
+
+    Examples
+    --------
+    >>> row = observation("PF 14")
+    >>> print(row.flare_class, row.steps, row.cadence, row.start)
+    X1.0 8 72.0 s 2014-03-29 14:09:00
     """
 
     kind: Kind

@@ -9,6 +9,7 @@ from preflare.chapters import Run
 from preflare.colophon import NOTEBOOKS, colophon, to_run
 from preflare.gallery import gallery
 from preflare.render import SITE_FILES
+from preflare.slides import slides
 from preflare.status_tables import this_build, whole_book
 from preflare.take_home import Offer, with_foot, with_links
 
@@ -37,8 +38,9 @@ def staged(root: Path, executed: Mapping[Path, Path]) -> dict[Path, bytes]:
     offers: list[Offer] = []
     records: list[Run] = []
     files: dict[Path, bytes] = {}
+    notebooks = {text.stem: notebook.read_bytes() for text, notebook in executed.items()}
     for text, notebook in executed.items():
-        content = notebook.read_bytes()
+        content = notebooks[text.stem]
         page, own = with_links(content, text.stem)
         offers += own
         if record := Run.load(notebook):
@@ -50,6 +52,9 @@ def staged(root: Path, executed: Mapping[Path, Path]) -> dict[Path, bytes]:
     files |= small
     for offer in offers:
         files |= offer.files()
+    if deck := pages.pop(Path("slides.md"), None):
+        shell = pages.pop(Path("slides.html")).decode()
+        files[Path("slides.html")] = slides(deck.decode(), shell, offers, notebooks)
     pages |= {SITE_FILES / name: content for name, content in files.items()}
     pages[Path("status-table.md")] = this_build(records).encode()
     pages[Path("whole-book.md")] = whole_book(root, records).encode()

@@ -106,6 +106,14 @@ class QuietSun:
         Sum of squared differences over the 240 points.
     curve : LearningCurve
         Of the training.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> quiet_sun = QuietSun.load(pf.shipped("swarm/quiet_sun.safetensors"))
+    >>> flat = np.ones((1, 240), np.float32)
+    >>> quiet_sun.errors(flat) > quiet_sun.threshold
+    array([ True])
     """
 
     autoencoder: Autoencoder

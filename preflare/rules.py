@@ -19,19 +19,36 @@ from preflare.spectrum import LINES, nearest_point
 
 
 class Rule(IntFlag):
-    """Faults that a rule can find in a spectrum, one bit each."""
+    """Faults that a rule can find in a spectrum, one bit each.
+
+    Examples
+    --------
+    >>> Rule.MISSING | Rule.LIMB
+    <Rule.MISSING|LIMB: 33>
+    >>> Rule.SATURATED in EVERY_RULE & ~PAPER_RULES
+    True
+    """
 
     MISSING = 1
+    """Pixels of the window lack data, or the exposure lasted no time."""
     OVEREXPOSED = 2
+    """Neighbouring points share the maximum: a plateau."""
     LOW_SIGNAL = 4
+    """The maximum is too low."""
     COSMIC_RAY = 8
+    """The maximum lies outside the cores of h and k."""
     LINE_RATIO = 16
+    """The emission of k over that of h is not what atomic physics allows."""
     LIMB = 32
+    """The continuum is too high, as at the limb."""
     QUIET_SUN = 64
+    """The autoencoder takes the spectrum for one of the quiet Sun."""
     SATURATED = 128
+    """Pixels of the window are at the detector's limit."""
 
 
 EVERY_RULE = Rule(255)
+"""All rules."""
 PAPER_RULES = EVERY_RULE & ~Rule.SATURATED
 """What the published analysis rejects; it knows saturation only by `Rule.OVEREXPOSED`."""
 
@@ -62,6 +79,14 @@ class Limits:
         on the rule finds fault.
     saturated_from : float
         DN. A value from it on inside the window marks the spectrum as saturated.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> raster = pf.read_raster(pf.shipped(pf.SAMPLE_RASTER))
+    >>> cube = pf.clean(raster, limits=Limits(signal=50.0))
+    >>> int(pf.count_rules(cube).flagged["low signal"])
+    1822
     """
 
     missing_below: float = MISSING_BELOW
@@ -179,6 +204,18 @@ def count_rules(cube: xr.Dataset) -> pd.DataFrame:
         One row for each rule that was tried, with columns ``flagged`` (spectra that the rule
         finds), ``alone`` (that no other rule finds) and ``rejects`` (whether the cube rejects
         them).
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> raster = pf.read_raster(pf.shipped(pf.SAMPLE_RASTER))
+    >>> counts = count_rules(pf.clean(raster))
+    >>> print(counts[counts.flagged > 0].to_string(index_names=False))
+                flagged  alone  rejects
+    missing         156    151     True
+    low signal       21      7     True
+    cosmic ray        2      0     True
+    limb            322    309     True
     """
     flags = cube["flags"].values
     rejecting = Rule(cube.attrs["reject"])
@@ -204,6 +241,14 @@ def accepted(cube: xr.Dataset) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool, shape (time, step, slit)
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> raster = pf.read_raster(pf.shipped(pf.SAMPLE_RASTER))
+    >>> keep = accepted(pf.clean(raster))
+    >>> print(keep.sum(), "of", keep.size)
+    2799 of 3282
     """
     peak = cube["peak"].values
     unfaulted = (cube["flags"].values & cube.attrs["reject"]) == 0

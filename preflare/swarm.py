@@ -44,6 +44,14 @@ class Swarm:
         that were trained elsewhere.
     settings : Settings or None
         How they were trained.
+
+    Examples
+    --------
+    >>> swarm = Swarm.from_modules([ConvNet(), ConvNet(), ConvNet()])
+    >>> len(swarm)
+    3
+    >>> swarm.predict(np.ones((5, 240))).shape
+    (3, 5)
     """
 
     weights: NDArray[np.float32]

@@ -154,7 +154,7 @@ def with_links(notebook: bytes, chapter: str) -> tuple[bytes, list[Offer]]:
         Their captions with the numbers and words that the chapter glued in.
     """
     content = json.loads(notebook)
-    glued = _glued(content)
+    glued = glued_in(content)
     found = [
         (place, replace(offer, caption=filled(offer.caption, glued)))
         for place, offer in offers(content, chapter)
@@ -207,8 +207,19 @@ def filled(caption: str, glued: dict[str, Any]) -> str:
     return _GLUE.sub(lambda found: format(glued[found[1]], found[2] or ""), caption)
 
 
-def _glued(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Read back the numbers and words that the cells of a chapter glued."""
+def glued_in(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Read back the numbers and words that the cells of a chapter glued.
+
+    Parameters
+    ----------
+    notebook : dict
+        As JSON gives it.
+
+    Returns
+    -------
+    dict
+        Values by name.
+    """
     outputs = (output for cell in notebook["cells"] for output in cell.get("outputs", []))
     return {
         output["metadata"]["scrapbook"]["name"]: _value(_joined(output["data"][_GLUED]))

@@ -110,6 +110,15 @@ def grad_cam(
         If the swarm has no members or a diverged one, or there is no such variant or target.
     NetworkError
         If the spectra do not fit.
+
+    Examples
+    --------
+    >>> import preflare as pf
+    >>> swarm = pf.Swarm.load(pf.shipped("swarm/swarm.safetensors"))
+    >>> cube = pf.clean(pf.read_raster(pf.shipped(pf.SAMPLE_RASTER)))
+    >>> spectra = cube.intensity.values[pf.accepted(cube)][:2]
+    >>> grad_cam(swarm, spectra).shape
+    (2, 240)
     """
     kind = _variant(variant, target)
     values = checked_spectra(spectra, normalised=False)

@@ -117,7 +117,7 @@ def relevance_mass_accuracy(attributions: ArrayLike, mask: ArrayLike) -> Numbers
 
     Notes
     -----
-    Arras et al. (2022, arXiv:2003.07258). Quantus's `RelevanceMassAccuracy` counts negative
+    Arras et al. (2022, arXiv:2003.07258). Quantus's ``RelevanceMassAccuracy`` counts negative
     attributions as well, unless they are removed before: give it the positive part to get this.
     """
     maps, points, defined = _checked(attributions, mask)
@@ -148,7 +148,7 @@ def relevance_rank_accuracy(attributions: ArrayLike, mask: ArrayLike) -> Numbers
 
     Notes
     -----
-    Arras et al. (2022, arXiv:2003.07258); Quantus's `RelevanceRankAccuracy` takes equal points in
+    Arras et al. (2022, arXiv:2003.07258); Quantus's ``RelevanceRankAccuracy`` takes equal points in
     whichever order sorting leaves them.
     """
     maps, points, defined = _checked(attributions, mask)
@@ -185,8 +185,8 @@ def pointing_game(attributions: ArrayLike, mask: ArrayLike, tolerance: int = 0) 
 
     Notes
     -----
-    Zhang et al. (2018, arXiv:1608.00507). To Quantus's `PointingGame` one of several maxima within
-    the mask is a hit, which rewards flat maps, and an empty mask is one, too.
+    Zhang et al. (2018, arXiv:1608.00507). To Quantus's ``PointingGame`` one of several maxima
+    within the mask is a hit, which rewards flat maps, and an empty mask is one, too.
     """
     maps, points, defined = _checked(attributions, mask)
     highest = maps == maps.max(axis=1, keepdims=True)

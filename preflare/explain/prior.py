@@ -59,10 +59,10 @@ class PriorTraining:
         the attributions of the PF logit and of the log-odds (PF logit less AR logit):
 
         - ``"logit roughness"``, ``"log-odds roughness"``: sum over wavelengths of
-          |phi_{l+1} - phi_l|, mean over `PROBE` test spectra with `PROBE_DRAWS` draws each, the
+          ``|phi_{l+1} - phi_l|``, mean over `PROBE` test spectra with `PROBE_DRAWS` draws each, the
           same for all networks and epochs
         - ``"relative logit roughness"``, ``"relative log-odds roughness"``: over the mean sum of
-          |phi|, so that what is merely flat is not called smooth; nan where all phi are 0
+          ``|phi|``, so that what is merely flat is not called smooth; nan where all phi are 0
 
         All are nan from the epoch on in which a network diverges.
     """
@@ -91,7 +91,7 @@ def train_with_prior(
     """Train networks on cross-entropy plus sigma times the roughness of their attributions.
 
     This is Eq. C.3 of Panos et al. (2023), with means over the batch; the roughness of a spectrum
-    is the sum over wavelengths of |phi_{l+1} - phi_l|, phi being expected gradients (Eq. C.2)
+    is the sum over wavelengths of ``|phi_{l+1} - phi_l|``, phi being expected gradients (Eq. C.2)
     towards other spectra of the training set. A member has the same first weights, shuffles and
     draws at every strength, and at strength 0 is that of `preflare.Swarm.train`. The same seed
     gives the same networks, to the bit, whatever the number of workers.

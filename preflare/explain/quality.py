@@ -65,7 +65,8 @@ def completeness(attributions: ArrayLike, outputs: ArrayLike, baseline_output: f
     Notes
     -----
     The axiom: Sundararajan et al. (2017, arXiv:1703.01365); for baselines that are drawn: Erion et
-    al. (2021, arXiv:1906.10670). Quantus's `Completeness` tells only whether the gap is exactly 0.
+    al. (2021, arXiv:1906.10670). Quantus's ``Completeness`` tells only whether the gap is exactly
+    0.
 
     Examples
     --------
@@ -154,7 +155,8 @@ def pixel_flipping(
     Notes
     -----
     Bach et al. (2015, doi:10.1371/journal.pone.0130140); deletion and insertion: Petsiuk et al.
-    (2018, arXiv:1806.07421). Quantus's `PixelFlipping` is deletion without the point at fraction 0.
+    (2018, arXiv:1806.07421). Quantus's ``PixelFlipping`` is deletion without the point at fraction
+    0.
     """
     check_choice("order", order, ("deletion", "insertion"))
     check_choice("ranking", ranking, _RANKING)
@@ -215,7 +217,7 @@ def sensitivity(
     Returns
     -------
     Sensitivity
-        Of |phi(x + noise) - phi(x)| / |phi(x)|, Euclidean norms.
+        Of ``|phi(x + noise) - phi(x)| / |phi(x)|``, Euclidean norms.
 
     Raises
     ------
@@ -227,7 +229,7 @@ def sensitivity(
     Notes
     -----
     Yeh et al. (2019, arXiv:1901.09392), relative to the norm of the attributions as in Quantus
-    (`MaxSensitivity`, `AvgSensitivity`) and captum. A noisy spectrum is divided by its maximum,
+    (``MaxSensitivity``, ``AvgSensitivity``) and captum. A noisy spectrum is divided by its maximum,
     as cleaning would do. Nothing is clipped at 0: spectra that were measured have negative points
     too, and to clip them would brighten the continuum.
     """

@@ -10,8 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from preflare.errors import BookError
-from preflare.explore.page import html, packed
+from preflare.explore.page import html
 from preflare.findings.slits import attention
+from preflare.inlined import packed
 from preflare.spectrum import LINES, grid
 
 

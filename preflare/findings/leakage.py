@@ -47,7 +47,7 @@ def noise_level(spectra: ArrayLike) -> Numbers:
     Notes
     -----
     DER_SNR (Stoehr et al. 2008, ASP Conf. Ser. 394, 505): 1.482602/sqrt(6) times the median of
-    |2 x(i) - x(i-2) - x(i+2)|. A straight line has none of it, a curved line little, and points
+    ``|2 x(i) - x(i-2) - x(i+2)|``. A straight line has none of it, a curved line little, and points
     two apart share no pixel when a spectrum is interpolated.
     """
     values = finite("spectra", spectra, None, POINTS)

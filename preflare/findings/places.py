@@ -30,7 +30,7 @@ def at_places(
     groups : array_like or Categorical, shape (n,)
         Which observation each spectrum is of.
     place : ndarray of int, shape (n, 3)
-        Raster, step and slit pixel of each, as in `LabelledSpectra`.
+        Raster, step and slit pixel of each, as in `preflare.labelled.LabelledSpectra`.
 
     Returns
     -------

@@ -312,6 +312,7 @@ def attributed(spectra, gradient, product, drawn_mean, mean, count, corrected, o
     count : int
         Draws; 2 or more if corrected.
     corrected : bool
+    out : ndarray, (n, 240)
     """
     for t in range(len(spectra)):
         for point in range(POINTS):
@@ -337,6 +338,7 @@ def variances(gradient, risen, baselines, drawn, corrected, out):
     drawn : ndarray of int64, (d,)
     corrected : bool
         Whether the baselines' mean is corrected for, which takes away what goes with it.
+    out : ndarray, (n,)
     """
     count = drawn.size
     along = np.zeros(count)

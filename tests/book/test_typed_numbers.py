@@ -85,6 +85,9 @@ ALLOWED = {
         "more than 0.8": "definition of a clear call",
     },
     "ledger": {"hold 95 %": "the level of all intervals"},
+    "misreadings": {
+        "Within 0.6 Å of k and h": "definition of the lines' surroundings",
+    },
     "splitting": {
         "95 % of cases": "the quantile that is computed",
         "95 % of the changes": "the same",

@@ -77,3 +77,18 @@ def test_conda_installs_what_the_lock_file_pins():
     pinned = (ROOT / "requirements.lock").read_text().splitlines()
     assert "torch==2.13.0" in pinned
     assert all("==" in line for line in pinned if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize(
+    ("given", "flags"), [((), []), (("SOLUTIONS=0",), []), (("SOLUTIONS=1",), ["--solutions"])]
+)
+def test_solutions_are_built_for_those_who_ask(checkout, given, flags):
+    planned = make(checkout, "-n", "book", "BOOK_FLAGS=--force", *given).stdout.splitlines()[-1]
+    assert planned.split()[1:] == ["-m", "preflare", "book", *flags, "--force"]
+
+
+@pytest.mark.parametrize("given", ["yes", "2", ""])
+def test_solutions_are_built_or_not_and_nothing_else(checkout, given):
+    done = make(checkout, "-n", "book", f"SOLUTIONS={given}")
+    assert done.returncode != 0
+    assert f'SOLUTIONS is "{given}": set it to 1 for a book with solutions, or to 0' in done.stderr
