@@ -16,6 +16,9 @@ ifeq ($(filter 0 1,$(SOLUTIONS)),)
 $(error SOLUTIONS is "$(SOLUTIONS)": set it to 1 for a book with solutions, or to 0)
 endif
 
+# Two chapters side by side keep four cores busy. For --profile paper, leave them one by one.
+BOOK_FLAGS ?= --jobs 2
+
 PY := $(ENV)/bin/python
 READY := $(ENV)/.preflare-ready
 

@@ -19,6 +19,8 @@ from preflare.book import Book
 from preflare.chapters import Run
 from preflare.status_tables import WHOLE_BOOK
 
+JOBS = {"quick": "2", "paper": "1"}
+"""Chapters side by side: as `make book` has it, and where memory is dear one by one."""
 SAMPLED = 0.5
 """Time between two looks at the memory, in s."""
 
@@ -36,7 +38,16 @@ def memory(build: psutil.Process) -> int:
 
 def measured(book: Book, profile: str, folder: Path) -> dict[str, object]:
     """Build the book in an empty folder; return what that took."""
-    command = [sys.executable, "-m", "preflare", "book", "--profile", profile]
+    command = [
+        sys.executable,
+        "-m",
+        "preflare",
+        "book",
+        "--profile",
+        profile,
+        "--jobs",
+        JOBS[profile],
+    ]
     cache, site = folder / "cache", folder / "build"
     start, most = time.perf_counter(), 0
     with subprocess.Popen(
@@ -57,6 +68,7 @@ def measured(book: Book, profile: str, folder: Path) -> dict[str, object]:
         "seconds": round(seconds),
         "peak_bytes": most,
         "disk_bytes": sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()),
+        "jobs": int(JOBS[profile]),
         "cores": len(os.sched_getaffinity(0)),
         "chapters": [asdict(record) for record in records],
     }

@@ -1,15 +1,17 @@
-"""Write a file or a folder whole or not at all, also when the process is killed."""
+"""Write a file or a folder whole or not at all, also when the process is killed; one at a time."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from typing import TextIO
 
 from preflare.errors import PreflareError, reason
 
@@ -69,6 +71,37 @@ def atomically(
         raise error(f"{path} cannot be written ({reason(refusal)}): {cure}.") from refusal
     finally:
         _remove(place)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until nobody else on this machine makes what belongs at a path.
+
+    Where the system keeps no locks, as on some disks of networks, nobody waits: `atomically` sees
+    to it that what is made twice is whole all the same.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    with ExitStack() as held:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(_locked(lock))
+            held.callback(lock.unlink, missing_ok=True)
+        yield
+
+
+def _locked(lock: Path) -> TextIO:
+    while True:
+        file = lock.open("w")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # Whoever held it before has removed it: others may hold a new one of the same name.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                return file
+        file.close()
 
 
 def _remove(path: Path) -> None:

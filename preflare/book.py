@@ -1,16 +1,16 @@
 """The book: run the chapters that changed, render the pages, tell how it went."""
 
-import fcntl
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import yaml
 
 from preflare.answers import answers, outdated
+from preflare.atomic import alone
 from preflare.chapters import (
     Chapter,
     Run,
@@ -88,6 +88,7 @@ class Book:
         settings: dict[str, Any] | None = None,
         force: bool = False,
         solutions: bool = False,
+        jobs: int = 1,
         say: Say = print,
     ) -> Path:
         """Run the chapters that changed and render the book.
@@ -106,6 +107,8 @@ class Book:
             Run what is up to date again, too.
         solutions : bool
             Add the solutions of the exercises. Without it, nothing of them is left in the folder.
+        jobs : int
+            Chapters that run side by side. What they share is made once; their memory adds up.
         say : callable
             Takes progress messages.
 
@@ -125,31 +128,23 @@ class Book:
         if chapter is not None and chapter not in [each.name for each in chapters]:
             names = ", ".join(each.name for each in chapters)
             raise BookError(f"The book has no chapter {chapter!r} that runs: it has {names}.")
-        known = {each: parameters_of(each) for each in chapters}
-        for name in settings or {}:
-            if not any(name in names for names in known.values()):
-                raise BookError(f"No chapter of the book has a parameter {name!r}: leave it out.")
-        with self._alone():
+        chosen = self._chosen(chapters, chapter, parameters or {}, settings or {})
+        with alone(self.folder / "site"):
             if not solutions:
                 self._forget_solutions()
             shared = self._shared_digest()
-            for each in sorted(chapters, key=lambda each: each.reads_runs):
-                given = {
-                    name: value for name, value in (settings or {}).items() if name in known[each]
+            for late in (False, True):
+                keys = {
+                    each: self._key(each, chosen[each], shared)
+                    for each in chapters
+                    if each.reads_runs == late
                 }
-                given |= (parameters or {}) if each.name == chapter else {}
-                chosen = {name: located(value, self.root) for name, value in given.items()}
-                check_parameters(each, chosen)
-                key = self._key(each, chosen, shared)
-                last = self._last_run(each)
-                wanted = chapter in (None, each.name) or each.reads_runs
-                current = last is not None and last.key == key
-                if current:
-                    self._failure(each).unlink(missing_ok=True)
-                if (last and not wanted) or (current and not (force and wanted)):
-                    continue
-                say(f"running {each.name}")
-                self._run(each, chosen, key)
+                due = [
+                    (each, chosen[each], key)
+                    for each, key in keys.items()
+                    if self._is_due(each, key, chapter in (None, each.name) or late, force)
+                ]
+                self._run_all(due, jobs, say)
             self._compare_answers(chapters)
             pages = staged(self.root, {each.source: self._notebook(each) for each in chapters})
             return render(
@@ -164,6 +159,56 @@ class Book:
         """Tell when each chapter last ran, how it went, and whether it is up to date."""
         shared = self._shared_digest()
         return [self._status_of(chapter, shared) for chapter in self.chapters()]
+
+    def _chosen(
+        self,
+        chapters: list[Chapter],
+        chapter: str | None,
+        parameters: dict[str, Any],
+        settings: dict[str, Any],
+    ) -> dict[Chapter, dict[str, Any]]:
+        """Share out what was asked for among the chapters, those of one name and those of all."""
+        known = {each: parameters_of(each) for each in chapters}
+        for name in settings:
+            if not any(name in names for names in known.values()):
+                raise BookError(f"No chapter of the book has a parameter {name!r}: leave it out.")
+        chosen = {}
+        for each in chapters:
+            given = {name: value for name, value in settings.items() if name in known[each]}
+            given |= parameters if each.name == chapter else {}
+            chosen[each] = {name: located(value, self.root) for name, value in given.items()}
+            check_parameters(each, chosen[each])
+        return chosen
+
+    def _is_due(self, chapter: Chapter, key: str, wanted: bool, force: bool) -> bool:
+        last = self._last_run(chapter)
+        current = last is not None and last.key == key
+        if current:
+            self._failure(chapter).unlink(missing_ok=True)
+        return last is None or (wanted and (force or not current))
+
+    def _run_all(self, due: list[tuple[Chapter, dict[str, Any], str]], jobs: int, say: Say) -> None:
+        """Run chapters side by side; after one has failed, or Control-C, begin no other."""
+        over = Event()
+
+        def start(chapter: Chapter, parameters: dict[str, Any], key: str) -> None:
+            if over.is_set():
+                return
+            say(f"running {chapter.name}")
+            try:
+                self._run(chapter, parameters, key)
+            except BaseException:
+                over.set()
+                raise
+
+        with ThreadPoolExecutor(jobs) as pool:
+            running = [pool.submit(start, *each) for each in due]
+            try:
+                wait(running)
+            finally:
+                over.set()
+        for each in running:
+            each.result()
 
     def _contents(self) -> dict[str, Any]:
         contents: dict[str, Any] = yaml.safe_load((self.root / "book" / "_toc.yml").read_text())
@@ -230,14 +275,6 @@ class Book:
             f"{last.seconds:.1f} s",
             f"{last.peak_bytes / 1e6:.0f} MB",
         )
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Wait until no other process builds in this folder."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
 
 def _files(entry: Any) -> list[str]:

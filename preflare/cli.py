@@ -198,6 +198,13 @@ def _parameters(_context: Any, _parameter: Any, pairs: tuple[str, ...]) -> dict[
     "--source", type=click.Choice(list(SOURCES)), help="Whose spectra, in all chapters that can."
 )
 @click.option("--force", is_flag=True, help="Run chapters again that are up to date.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Chapters to run side by side; what they share is made once, their memory adds up.",
+)
 @click.option("--solutions", is_flag=True, help="Add the solutions of the exercises.")
 @click.option("--pdf", type=PATH, help="Also print all pages into this file, by Chromium.")
 @click.option("--output", type=PATH, help="Folder to build in. Default: _build.")
@@ -207,6 +214,7 @@ def book(
     profile: str | None,
     source: str | None,
     force: bool,
+    jobs: int,
     solutions: bool,
     pdf: Path | None,
     output: Path | None,
@@ -229,6 +237,7 @@ def book(
         settings={name: value for name, value in given.items() if value is not None},
         force=force,
         solutions=solutions,
+        jobs=jobs,
         say=err.print,
     )
     out.print(str(site / "index.html"), markup=False)

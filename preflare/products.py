@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from preflare.atomic import atomically
+from preflare.atomic import alone, atomically
 from preflare.errors import StudyError
 
 ENVIRONMENT = "PREFLARE_CACHE"
@@ -56,7 +56,7 @@ def product_key(**depends: object) -> str:
 
 
 def kept(path: Path, make: Callable[[Path], object]) -> Path:
-    """Return a product's path, after making it if it is not there.
+    """Return a product's path, after making it if it is not there and nobody else is making it.
 
     Parameters
     ----------
@@ -72,6 +72,9 @@ def kept(path: Path, make: Callable[[Path], object]) -> Path:
     """
     if path.exists():
         return path
-    with atomically(path, StudyError, replace=False, cure="choose another cache folder") as place:
-        make(place)
+    cure = "choose another cache folder"
+    with alone(path):
+        if not path.exists():
+            with atomically(path, StudyError, replace=False, cure=cure) as place:
+                make(place)
     return path

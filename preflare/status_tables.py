@@ -55,8 +55,8 @@ def whole_book(root: Path, records: list[Run]) -> str:
         return "Nobody has measured it yet.\n"
     profiles = json.loads((root / WHOLE_BOOK).read_text(encoding="utf-8"))
     head = [
-        "| Profile | Cores | Time | Peak memory | Disk | Measured |",
-        "|:--|--:|--:|--:|--:|:--|",
+        "| Profile | Cores | Chapters side by side | Time | Peak memory | Disk | Measured |",
+        "|:--|--:|--:|--:|--:|--:|:--|",
     ]
     totals, chapters = [], {}
     for profile, took in profiles.items():
@@ -64,7 +64,7 @@ def whole_book(root: Path, records: list[Run]) -> str:
         first = min(measured.values(), key=lambda run: run.started)
         chapters[profile] = measured
         totals.append(
-            f"| {profile} | {took['cores']} | {took['seconds'] / 60:.1f} min "
+            f"| {profile} | {took['cores']} | {took['jobs']} | {took['seconds'] / 60:.1f} min "
             f"| {took['peak_bytes'] / 1e9:.1f} GB | {took['disk_bytes'] / 1e9:.1f} GB "
             f"| {first.started}, {first.machine} |"
         )

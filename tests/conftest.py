@@ -136,7 +136,7 @@ def real_slit_jaw() -> pf.SlitJaw:
 @pytest.fixture(scope="session")
 def site() -> Path:
     """Give the rendered book, built first where it is not up to date."""
-    return Book.found().build()
+    return Book.found().build(jobs=2)
 
 
 @pytest.fixture(scope="session")

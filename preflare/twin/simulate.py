@@ -12,7 +12,7 @@ from dask.base import compute
 from dask.delayed import delayed
 from threadpoolctl import threadpool_limits
 
-from preflare.atomic import atomically
+from preflare.atomic import alone, atomically
 from preflare.errors import SimulationError, reason
 from preflare.observations import Observation, read_observations
 from preflare.observations import observation as look_up
@@ -79,7 +79,9 @@ def simulate(
     _check_room(folder, [observation for observation, _ in todo], settings)
 
     def make(observation: Observation, target: Path) -> None:
-        _make(Observing(observation, settings, quiet=quiet), target)
+        with alone(target):
+            if not _is_there(target, settings.asked(observation, quiet=quiet), force=force):
+                _make(Observing(observation, settings, quiet=quiet), target)
         progress(target)
 
     if todo:

@@ -222,7 +222,7 @@ def test_status_page_shows_what_the_whole_book_took_when_it_was_measured(book):
     measured = asdict(Run.load(book.folder / "runs" / "chapter.ipynb"))
     measured |= {"seconds": 77.4, "peak_bytes": 3_210_000_000}
     gone = measured | {"chapter": "of-old"}
-    took = {"seconds": 930, "peak_bytes": 4.56e9, "disk_bytes": 7.8e9, "cores": 3}
+    took = {"seconds": 930, "peak_bytes": 4.56e9, "disk_bytes": 7.8e9, "cores": 3, "jobs": 2}
     record = {"quick": took | {"chapters": [gone]}, "paper": took | {"chapters": [measured, gone]}}
     (book.root / WHOLE_BOOK).parent.mkdir()
     (book.root / WHOLE_BOOK).write_text(json.dumps(record))
@@ -247,6 +247,49 @@ def test_settings_reach_every_chapter_that_has_them(book):
     # What is said of one chapter counts more than what is said of all.
     book.build(chapter="chapter", parameters={"factor": 5}, settings={"factor": 4}, say=quietly)
     assert "answer 105" in page(book)
+
+
+@pytest.fixture
+def book_of_three(book):
+    """Give a book whose chapters wait for each other, where they are told to."""
+    meeting = book.root / "meeting"
+    meeting.mkdir()
+    for name in ("second", "third"):
+        (book.root / "book" / f"{name}.md").write_text(CHAPTER)
+    contents = book.root / "book" / "_toc.yml"
+    contents.write_text(
+        contents.read_text().replace("chapter\n", "chapter\n- file: second\n- file: third\n")
+    )
+    wait = f"""
+import time
+from pathlib import Path
+here, until = Path({str(meeting)!r}), time.monotonic() + 60
+(here / str(time.monotonic_ns())).touch()
+while len(list(here.iterdir())) < 2:
+    assert time.monotonic() < until, "nobody came"
+    time.sleep(0.05)
+print("answer", 21 * factor)
+"""
+    for name in ("chapter", "second"):
+        path = book.root / "book" / f"{name}.md"
+        path.write_text(CHAPTER.replace('print("answer", 21 * factor)\n', wait))
+    return book
+
+
+def test_chapters_run_side_by_side(book_of_three):
+    said = []
+    book_of_three.build(jobs=2, say=said.append)
+    assert sorted(said[:2]) == ["running chapter", "running second"]
+    assert said[2:] == ["running third", "rendering"]
+    assert "answer 42" in page(book_of_three, "second")
+
+
+def test_after_a_failure_no_other_chapter_begins(book_of_three):
+    changed(book_of_three, "import time", "import time_and_tide")
+    said = []
+    with pytest.raises(BookError, match=r"Chapter chapter failed .*time_and_tide"):
+        book_of_three.build(say=said.append)
+    assert said == ["running chapter"]
 
 
 SUMMARY = """\

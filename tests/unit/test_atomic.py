@@ -1,12 +1,15 @@
 """What is written atomically is there whole or not at all."""
 
+import signal
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from preflare.atomic import atomically
+from preflare.atomic import alone, atomically
 from preflare.errors import CubeError
 
 KILLED = """
@@ -17,6 +20,15 @@ from preflare.errors import CubeError
 with atomically(Path(sys.argv[1]), CubeError) as place:
     place.mkdir()
     (place / "half").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+KILLED_ALONE = """
+import os, signal, sys
+from pathlib import Path
+from preflare.atomic import alone
+with alone(Path(sys.argv[1])):
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -99,3 +111,36 @@ def test_threads_do_not_share_a_place(tmp_path):
         thread.join()
     assert path.read_text() in ("one", "two")
     assert names(tmp_path) == ["file.txt"]
+
+
+def test_only_one_at_a_time_makes_what_belongs_at_a_path(tmp_path):
+    path = tmp_path / "new" / "thing"
+    inside, most = [], []
+
+    def work(_):
+        with alone(path):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(40)))
+    assert most == [1] * 40
+    assert names(path.parent) == []
+
+
+def test_a_killed_process_keeps_nobody_waiting(tmp_path):
+    path = tmp_path / "thing"
+    done = subprocess.run([sys.executable, "-c", KILLED_ALONE, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert names(tmp_path) == [".thing.lock"]
+    with alone(path):
+        path.touch()
+    assert names(tmp_path) == ["thing"]
+
+
+def test_where_there_can_be_no_lock_nobody_waits(tmp_path):
+    (tmp_path / "file").touch()
+    with alone(tmp_path / "file" / "thing"):
+        assert names(tmp_path) == ["file"]
