@@ -67,7 +67,8 @@ def render(
     if outcome.returncode:
         raise BookError(f"The book does not render: {_complaint(outcome)}")
     rendered = work / "_build" / "html"
-    files = (path for path in rendered.rglob("*") if path.is_file())
+    # The theme's source maps serve its developers, and weigh as much as all pages.
+    files = (path for path in rendered.rglob("*") if path.is_file() and path.suffix != ".map")
     _mirror({path.relative_to(rendered): path.read_bytes() for path in files}, site)
     done.write_text(inputs)
     return site
