@@ -12,6 +12,7 @@ from typing import Any
 import click
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.ext import autosummary
 from sphinx.util.docutils import SphinxDirective
 
 from preflare.cli import main
@@ -103,6 +104,8 @@ def find_documented(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx what is here."""
+    # A summary ends with the first full stop, unless it is that of a known abbreviation.
+    autosummary.WELL_KNOWN_ABBREVIATIONS += ("Fig.", "Eq.", "Eqs.", "Sect.", "..")
     app.add_config_value("preflare_documented", [], "env")
     app.connect("builder-inited", find_documented)
     app.connect("autodoc-process-docstring", link_names, priority=400)

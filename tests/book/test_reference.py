@@ -129,3 +129,13 @@ def test_the_page_of_the_command_line_shows_each_help_as_it_is_printed(site):
         printed = CliRunner().invoke(main, arguments, prog_name="preflare", terminal_width=80)
         assert printed.output.rstrip("\n") == text
         assert text in shown
+
+
+def test_no_summary_ends_in_the_middle_of_a_sentence(site):
+    for page in sorted((site / "reference").glob("*.html")):
+        text = page.read_text(encoding="utf-8")
+        tables = re.findall(r'<table class="autosummary.*?</table>', text, re.S)
+        cells = [re.sub(r"<[^>]+>", "", cell) for table in tables
+                 for cell in re.findall(r"<p>(.*?)</p>", table, re.S)]  # fmt: skip
+        assert [cell for cell in cells if cell.count("(") != cell.count(")")] == []
+        assert [cell for cell in cells if re.search(r"\b(Fig|Eqs?|Sect)\.$", cell)] == []
