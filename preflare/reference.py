@@ -105,7 +105,8 @@ def find_documented(app: Sphinx) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx what is here."""
     # A summary ends with the first full stop, unless it is that of a known abbreviation.
-    autosummary.WELL_KNOWN_ABBREVIATIONS += ("Fig.", "Eq.", "Eqs.", "Sect.", "..")
+    known = (*autosummary.WELL_KNOWN_ABBREVIATIONS, "Fig.", "Eq.", "Eqs.", "Sect.", "..")
+    autosummary.WELL_KNOWN_ABBREVIATIONS = known  # type: ignore[assignment]
     app.add_config_value("preflare_documented", [], "env")
     app.connect("builder-inited", find_documented)
     app.connect("autodoc-process-docstring", link_names, priority=400)
