@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from preflare.errors import ExplanationError
-from preflare.explain.unrolled import Output
+from preflare.explain.prior import Output
 
 
 def onset_of_smoothing(

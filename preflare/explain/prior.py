@@ -9,38 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-import torch
 from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from preflare.errors import ExplanationError
-from preflare.explain.unrolled import (
-    Output,
-    Unrolled,
-    attributions,
-    mean_loss,
-    objective,
-    roughness,
-)
-from preflare.members import CURVES, Settings, first_weights, shuffled
+from preflare.explain.outputs import WANTED
+from preflare.kernels import prior as kernels
+from preflare.kernels import training
+from preflare.kernels.ahead import compile_ahead
+from preflare.members import CURVES, Settings, Sides, first_weights, shuffled
 from preflare.network_inputs import checked_labels, checked_spectra
-from preflare.one_thread import one_thread
 from preflare.splits import Split
 from preflare.training import sides_of
 
+Output = Literal["logit", "log-odds"]
+
 PROBE, PROBE_DRAWS = 128, 32
 """Test spectra whose attributions are watched, and draws for each of them."""
-GROUPS = 4
-"""Strengths are trained in as many groups at most, side by side."""
-AT_ONCE = 256
-"""Spectra that go through a group's networks together: what fits into a processor's cache."""
 _ROUGHNESS = [f"{kind}{each} roughness" for each in get_args(Output) for kind in ("", "relative ")]
+_COLUMNS = [*CURVES, *_ROUGHNESS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,111 +139,115 @@ def train_with_prior(
     if output not in get_args(Output):
         raise ExplanationError(f"There is no output {output!r}: choose 'logit' or 'log-odds'.")
 
-    known, tested = (
-        (torch.from_numpy(values[places]), torch.from_numpy(marks[places]).long())
-        for places in (side.train, side.test)
-    )
-    probe = _probe(known[0], tested[0], seed)
-    groups = [
-        _Group(part, members, settings, output, known, tested, probe)
-        for part in np.array_split(sigma, min(sigma.size, GROUPS))
+    compile_ahead()
+    data = _Data(values, marks, side, *_probe(values, side, seed))
+    networks = [
+        _Network(float(each), member, settings, output, data)
+        for each in sigma
+        for member in range(members)
     ]
     options: dict[str, Any] = {} if workers is None else {"num_workers": workers}
 
     def together(tasks: Sequence[Any]) -> NDArray[np.float64]:
-        return np.concatenate(compute(*tasks, scheduler="threads", **options))
+        return np.stack(compute(*tasks, scheduler="threads", **options))
 
-    curves = [together([delayed(group.start, pure=False)() for group in groups])]
+    curves = [together([delayed(each.start, pure=False)() for each in networks])]
     for epoch in range(epochs):
-        own = [draw(len(side.train), draws, seed, member, epoch) for member in range(members)]
-        drawn = [torch.from_numpy(np.stack(each)) for each in zip(*own, strict=True)]
-        tasks = [delayed(group.epoch, pure=False, traverse=False)(*drawn) for group in groups]
+        drawn = [draw(side.train.size, draws, seed, member, epoch) for member in range(members)]
+        tasks = [
+            delayed(each.epoch, pure=False, traverse=False)(*drawn[each.member])
+            for each in networks
+        ]
         curves.append(together(tasks))
-        latest = curves[-1][..., 0]
+        latest = curves[-1][:, 0]
         finite = latest[np.isfinite(latest)]
         loss = float(finite.mean()) if finite.size else float("nan")
         progress((epoch + 1) * latest.size, epochs * latest.size, loss)
     index = pd.MultiIndex.from_product(
         [sigma, range(members), range(epochs + 1)], names=["strength", "member", "epoch"]
     )
-    columns = [*CURVES, *_ROUGHNESS]
-    table = np.stack(curves, axis=2).reshape(len(index), -1)
-    weights = np.concatenate([group.weights.detach().numpy() for group in groups])
-    return PriorTraining(sigma, weights, pd.DataFrame(table, index, columns))
+    table = np.stack(curves, axis=1).reshape(len(index), -1)
+    weights = np.stack([each.weights for each in networks]).reshape(sigma.size, members, -1)
+    return PriorTraining(sigma, weights, pd.DataFrame(table, index, _COLUMNS))
 
 
-class _Group:
-    """All members of some strengths, which one thread trains together."""
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """What all networks train on, and are watched on."""
+
+    spectra: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    side: Sides
+    watched: NDArray[np.float32]
+    baselines: NDArray[np.int64]
+    alphas: NDArray[np.float32]
+
+    def scores(
+        self, counts: tuple[float, int, int], places: NDArray[np.int64]
+    ) -> tuple[float, float]:
+        """Return mean cross-entropy and TSS from sums over spectra; see `training.evaluate`."""
+        loss, hits, alarms = counts
+        pf = int(self.labels[places].sum())
+        ar = places.size - pf
+        return loss / places.size, hits / pf - alarms / ar if pf and ar else np.nan
+
+
+class _Network:
+    """One member at one strength."""
 
     def __init__(
-        self,
-        sigma: NDArray[np.float64],
-        members: int,
-        settings: Settings,
-        output: Output,
-        known: tuple[Tensor, Tensor],
-        tested: tuple[Tensor, Tensor],
-        probe: tuple[Tensor, Tensor, Tensor],
+        self, sigma: float, member: int, settings: Settings, output: Output, data: _Data
     ) -> None:
-        first = np.stack([first_weights(settings.seed, member) for member in range(members)])
-        self.weights = torch.from_numpy(first).repeat(sigma.size, 1, 1).requires_grad_()
-        self._sigma = torch.from_numpy(sigma).to(self.weights)[:, None]
-        self._optimizer = torch.optim.Adam([self.weights], settings.rate)
-        self._batch, self._output = settings.batch, output
-        self._known, self._tested, self._probe = known, tested, probe
+        self.member, self.weights = member, first_weights(settings.seed, member)
+        self._mean, self._square = np.zeros_like(self.weights), np.zeros_like(self.weights)
+        self._steps = 0
+        self._sigma, self._settings, self._data = sigma, settings, data
+        self._wanted = np.array(WANTED[output][0], np.float32)
 
     def start(self) -> NDArray[np.float64]:
-        """Return the row of the curves before training, (strengths, members, 8)."""
-        with one_thread():
-            return self._row(*self._evaluated(*self._known))
+        """Return the row of the curves before training, (8,)."""
+        return self._row(self._evaluated(self._data.side.train))
 
-    def epoch(self, order: Tensor, others: Tensor, alphas: Tensor) -> NDArray[np.float64]:
+    def epoch(
+        self, order: NDArray[np.int64], others: NDArray[np.int64], alphas: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
         """Train through all spectra once and return the row of the curves; see `draw`."""
-        spectra, labels = self._known
-        losses, called = [], []
-        with one_thread():
-            for here, there, alpha in zip(
-                *(each.split(self._batch, 1) for each in (order, others, alphas)), strict=True
-            ):
-                drawn = spectra[here], labels[here], spectra[there], alpha
-                loss, rough, calls = objective(Unrolled(self.weights), *drawn, self._output)
-                self._optimizer.zero_grad()
-                # A network's weights are in one term of the sum only: none feels the others.
-                (loss + self._sigma * rough).sum().backward()
-                self._optimizer.step()
-                losses.append(loss.detach() * here.shape[1])
-                called.append(calls)
-            mean = torch.stack(losses).sum(0) / order.shape[1]
-            return self._row(mean, _skill(torch.cat(called, -1), labels[order]))
+        data, places = self._data, self._data.side.train
+        batch, rate = self._settings.batch, self._settings.rate
+        given = (self.weights, self._mean, self._square, self._steps, data.spectra, data.labels)
+        if self._sigma:
+            prior = self._wanted, self._sigma, places[others], alphas
+            counts = kernels.train_epoch(*given, places[order], batch, rate, *prior)
+        else:  # The swarm's loops, for its networks to the bit.
+            counts = training.train_epoch(*given, places[order], batch, rate, 0.0)
+        self._steps += -(-order.size // batch)
+        return self._row(data.scores(counts, places))
 
-    def _evaluated(self, spectra: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean cross-entropy and the TSS of each network."""
-        with torch.no_grad():
-            networks = Unrolled(self.weights)
-            logits = torch.cat([networks.logits(part) for part in spectra.split(AT_ONCE)], -2)
-        return mean_loss(logits, labels), _skill(logits[..., 1] > logits[..., 0], labels)
+    def _evaluated(self, places: NDArray[np.int64]) -> tuple[float, float]:
+        data = self._data
+        counts = training.evaluate(self.weights, data.spectra, data.labels, places)
+        return data.scores(counts, places)
 
-    def _row(self, loss: Tensor, skill: Tensor) -> NDArray[np.float64]:
-        tested_loss, tested_skill = self._evaluated(*self._tested)
-        row = [loss, tested_loss, skill, tested_skill]
-        parts = [each.split(AT_ONCE // PROBE_DRAWS) for each in self._probe]
-        with torch.no_grad():
-            networks = Unrolled(self.weights)
-            for output in get_args(Output):
-                found = [
-                    attributions(networks, spectra, baselines, alphas, output)
-                    for spectra, baselines, alphas in zip(*parts, strict=True)
-                ]
-                phi = torch.cat(found, -2)
-                row += [roughness(phi), roughness(phi) / phi.abs().sum(-1).mean(-1)]
-        table = torch.stack(row, -1).double()
-        table[~(self.weights.isfinite().all(-1) & tested_loss.isfinite())] = torch.nan
-        return table.numpy()
+    def _row(self, trained: tuple[float, float]) -> NDArray[np.float64]:
+        tested = self._evaluated(self._data.side.test)
+        if not (np.isfinite(self.weights).all() and np.isfinite(tested[0])):
+            return np.full(len(_COLUMNS), np.nan)
+        row = [trained[0], tested[0], trained[1], tested[1]]
+        for output in get_args(Output):
+            row += self._roughness(np.array(WANTED[output][0], np.float32))
+        return np.array(row)
 
-
-def _skill(called: Tensor, labels: Tensor) -> Tensor:
-    pf, ar = labels == 1, labels == 0
-    return (called & pf).sum(-1) / pf.sum(-1) - (called & ar).sum(-1) / ar.sum(-1)
+    def _roughness(self, wanted: NDArray[np.float32]) -> tuple[float, float]:
+        """Return the watched spectra's mean roughness, and that relative to the size of phi."""
+        data = self._data
+        found = np.empty_like(data.watched)
+        drawn = data.spectra, data.baselines, data.alphas
+        kernels.attributions(self.weights, wanted, data.watched, *drawn, found)
+        phi = found.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # A network on its way out has infinite slopes.
+            rough = float(np.abs(np.diff(phi, axis=1)).sum(axis=1).mean())
+            size = float(np.abs(phi).sum(axis=1).mean())
+            return rough, rough / size if size else np.nan
 
 
 def draw(
@@ -271,13 +267,15 @@ def draw(
     return order, (order[:, None] + further) % count, rng.random((count, draws), np.float32)
 
 
-def _probe(known: Tensor, tested: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the test spectra to watch, with baselines from the training set and alphas."""
+def _probe(
+    spectra: NDArray[np.float32], side: Sides, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+    """Return test spectra to watch, places of training spectra as their baselines, and alphas."""
     rng = _generator(seed, 0, 0, 1)
-    watched = rng.choice(len(tested), min(PROBE, len(tested)), replace=False)
+    watched = rng.choice(side.test.size, min(PROBE, side.test.size), replace=False)
     size = watched.size, PROBE_DRAWS
-    baselines = known[rng.integers(0, len(known), size)]
-    return tested[watched], baselines, torch.from_numpy(rng.random(size, np.float32))
+    baselines = side.train[rng.integers(0, side.train.size, size)]
+    return spectra[side.test[watched]], baselines, rng.random(size, np.float32)
 
 
 def _generator(seed: int, *key: int) -> np.random.Generator:

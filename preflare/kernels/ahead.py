@@ -20,7 +20,7 @@ import numba
 import numpy as np
 
 from preflare.errors import NetworkError
-from preflare.kernels import explaining, training
+from preflare.kernels import explaining, prior, training
 from preflare.kernels.convnet import BLOCK, POINTS, WEIGHTS
 
 
@@ -69,4 +69,8 @@ def _use() -> None:
     wide, mean = np.zeros((BLOCK, POINTS)), np.zeros(POINTS)
     explaining.attributed(spectra, sums[0], sums[1], mean, mean, BLOCK, True, wide)
     explaining.variances(sums[0], sums[2], spectra, places, True, np.zeros(BLOCK))
+    drawn, ways = np.zeros((BLOCK, 1), np.int64), np.zeros((BLOCK, 1), np.float32)
+    given = spectra, labels, places, BLOCK, 1e-3
+    prior.train_epoch(*state, *given, wanted, 1.0, drawn, ways)
+    prior.attributions(weights, wanted, spectra, spectra, drawn, ways, np.zeros_like(spectra))
     explaining.grad_cam(weights[None], 1, False, spectra, np.zeros((1, BLOCK, 22), np.float32))

@@ -143,30 +143,42 @@ def onwards(weights, work):
 
 
 @compiled
-def backward(weights, work, slope, errors, gradient):
+def backward(weights, wanted, active, work, slope, errors, gradient):
     """Add a block's share to the gradient of the loss.
 
-    ``slope`` (64,) is the derivative of the loss with respect to each logit, ``errors`` a
-    workspace that takes the derivatives with respect to what each layer put out.
+    Parameters
+    ----------
+    weights : ndarray, (363,)
+    wanted : sequence of two numbers
+        How the output that the loss is of weighs the AR and the PF logit.
+    active, work : workspace
+        That which says what units are active, and that with what they put out: one and the same
+        for a network with ReLUs.
+    slope : ndarray, (64,)
+        Derivative of the loss with respect to each output.
+    errors : workspace
+        Takes the derivatives with respect to what each layer put out.
+    gradient : ndarray, (363,)
     """
-    block, first, second, pooled, hidden, _ = work
+    _, on_first, on_second, _, on_hidden, _ = active
+    block, first, _, pooled, hidden, _ = work
     _, d_first, d_second, d_pooled, d_hidden, _ = errors
     _, _, w2, _, w3, _, w4, _ = parts(weights)
     g1, c1, g2, c2, g3, c3, g4, c4 = parts(gradient)
     zero = weights.dtype.type(0)
     for j in range(HIDDEN):
-        out, active = d_hidden[j], hidden[j]
+        out, on, value = d_hidden[j], on_hidden[j], hidden[j]
         total, summed = zero, zero
-        pull = w4[1, j] - w4[0, j]
+        pull = wanted[0] * w4[0, j] + wanted[1] * w4[1, j]
         for b in range(BLOCK):
-            total += slope[b] * active[b]
-            out[b] = pull * slope[b] if active[b] > zero else zero
+            total += slope[b] * value[b]
+            out[b] = pull * slope[b] if on[b] > zero else zero
             summed += out[b]
-        g4[1, j] += total
-        g4[0, j] -= total
+        g4[0, j] += wanted[0] * total
+        g4[1, j] += wanted[1] * total
         c3[j] += summed
-    c4[1] += slope.sum()
-    c4[0] -= slope.sum()
+    c4[0] += wanted[0] * slope.sum()
+    c4[1] += wanted[1] * slope.sum()
     for i in range(FLAT):
         out, value = d_pooled[i], pooled[i]
         h0, h1, h2, h3, h4 = d_hidden[0], d_hidden[1], d_hidden[2], d_hidden[3], d_hidden[4]
@@ -192,7 +204,7 @@ def backward(weights, work, slope, errors, gradient):
     for m in range(MAPS_2):
         summed = zero
         for q in range(POOLED):
-            even, odd = second[m, 2 * q], second[m, 2 * q + 1]
+            even, odd = on_second[m, 2 * q], on_second[m, 2 * q + 1]
             to_even, to_odd = d_second[m, 2 * q], d_second[m, 2 * q + 1]
             error = d_pooled[POOLED * m + q]
             for b in range(BLOCK):
@@ -221,11 +233,11 @@ def backward(weights, work, slope, errors, gradient):
                 g2[3, n, k] += s3
     for o in range(LENGTH_1):
         e0, e1 = d_first[0, o], d_first[1, o]
-        value_0, value_1 = first[0, o], first[1, o]
+        on_0, on_1 = on_first[0, o], on_first[1, o]
         s0 = s1 = zero
         for b in range(BLOCK):
-            e0[b] = e0[b] if value_0[b] > zero else zero
-            e1[b] = e1[b] if value_1[b] > zero else zero
+            e0[b] = e0[b] if on_0[b] > zero else zero
+            e1[b] = e1[b] if on_1[b] > zero else zero
             s0 += e0[b]
             s1 += e1[b]
         c1[0] += s0

@@ -51,7 +51,7 @@ def gradient(weights, spectra, labels, places, total, work, errors, slope):
     """
     total[:] = 0
     loss, hits, alarms = 0.0, 0, 0
-    size = places.size
+    size, one = places.size, weights.dtype.type(1)
     for start in range(0, size, BLOCK):
         here = places[start : start + BLOCK]
         gather(spectra, here, work[0])
@@ -59,7 +59,7 @@ def gradient(weights, spectra, labels, places, total, work, errors, slope):
         lost, hit, alarm = judge(work[5], labels, here, slope)
         loss, hits, alarms = loss + lost, hits + hit, alarms + alarm
         slope /= size
-        backward(weights, work, slope, errors, total)
+        backward(weights, (-one, one), work, work, slope, errors, total)
     return loss, hits, alarms
 
 
