@@ -7,8 +7,10 @@ are those of the code published with Panos, Kleint & Zbinden (2023).
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +18,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from preflare.errors import CleaningError, reason
-from preflare.one_thread import one_thread
 from preflare.rules import Rule
 from preflare.spectrum import POINTS
 
@@ -148,7 +150,7 @@ class QuietSun:
             raise CleaningError(
                 "Some quiet-Sun spectra hold values that are not numbers: give accepted ones only."
             )
-        with one_thread():
+        with _one_thread():
             return cls._trained(quiet, epochs, seed)
 
     @classmethod
@@ -231,6 +233,16 @@ class QuietSun:
             flagged["intensity"].values[quiet] = np.nan
         flagged.attrs["tried"] |= int(Rule.QUIET_SUN)
         return flagged
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Keep torch to the thread that calls.
+
+    How a sum is shared out among threads decides its last bits, and a training carries these on to
+    all digits. Nor would more threads gain anything, with products as small as these.
+    """
+    torch.get_num_threads()  # At the first such call in a thread, torch undoes what is set here.
+    return threadpool_limits(1, user_api="openmp")
 
 
 def _errors(autoencoder: Autoencoder, spectra: Spectra) -> NDArray[np.float64]:

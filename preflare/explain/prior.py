@@ -139,7 +139,8 @@ def train_with_prior(
     if output not in get_args(Output):
         raise ExplanationError(f"There is no output {output!r}: choose 'logit' or 'log-odds'.")
 
-    compile_ahead()
+    compile_ahead("usual")
+    compile_ahead("prior")
     data = _Data(values, marks, side, *_probe(values, side, seed))
     networks = [
         _Network(float(each), member, settings, output, data)

@@ -14,19 +14,28 @@ import sys
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import llvmlite.binding
 import numba
 import numpy as np
 
+from preflare.atomic import alone
 from preflare.errors import NetworkError
 from preflare.kernels import explaining, prior, training
 from preflare.kernels.convnet import BLOCK, POINTS, WEIGHTS
 
+Loops = Literal["usual", "prior"]
 
-@lru_cache(maxsize=1)
-def compile_ahead() -> None:
-    """Compile the loops in another process, unless that was done for these sources before.
+
+@lru_cache
+def compile_ahead(loops: Loops = "usual") -> None:
+    """Compile loops in another process, unless that was done for these sources before.
+
+    Parameters
+    ----------
+    loops : {"usual", "prior"}
+        Those that train and explain swarms, or those that train with the attribution prior.
 
     Raises
     ------
@@ -36,11 +45,20 @@ def compile_ahead() -> None:
     made_of = [numba.__version__, llvmlite.binding.get_host_cpu_name()]
     made_of += [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
     key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
-    stamp = Path(str(training.train_epoch.stats.cache_path)) / f"ahead-{key}"
+    stamp = Path(str(training.train_epoch.stats.cache_path)) / f"ahead-{loops}-{key}"
     if stamp.exists():
         return
+    with alone(stamp):
+        if not stamp.exists():
+            _compile(loops)
+            with suppress(OSError):
+                stamp.touch()
+
+
+def _compile(loops: Loops) -> None:
+    use = f"_use_{loops}"
     process = subprocess.run(
-        [sys.executable, "-c", "from preflare.kernels.ahead import _use; _use()"],
+        [sys.executable, "-c", f"from preflare.kernels.ahead import {use}; {use}()"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
@@ -49,11 +67,9 @@ def compile_ahead() -> None:
     if process.returncode:
         said = process.stderr.strip().splitlines() or ["no reason given"]
         raise NetworkError(f"The loops do not compile ({said[-1]}): choose the backend 'torch'.")
-    with suppress(OSError):
-        stamp.touch()
 
 
-def _use() -> None:
+def _use_usual() -> None:
     """Call every loop with arrays of the types that a swarm has."""
     weights = np.zeros(WEIGHTS, np.float32)
     spectra = np.zeros((BLOCK, POINTS), np.float32)
@@ -69,8 +85,16 @@ def _use() -> None:
     wide, mean = np.zeros((BLOCK, POINTS)), np.zeros(POINTS)
     explaining.attributed(spectra, sums[0], sums[1], mean, mean, BLOCK, True, wide)
     explaining.variances(sums[0], sums[2], spectra, places, True, np.zeros(BLOCK))
+    explaining.grad_cam(weights[None], 1, False, spectra, np.zeros((1, BLOCK, 22), np.float32))
+
+
+def _use_prior() -> None:
+    """Call the loops of the attribution prior in the same way."""
+    weights, wanted = np.zeros(WEIGHTS, np.float32), np.zeros(2, np.float32)
+    state = weights, np.zeros_like(weights), np.zeros_like(weights), 0
+    spectra = np.zeros((BLOCK, POINTS), np.float32)
+    labels, places = np.zeros(BLOCK, np.int8), np.arange(BLOCK)
     drawn, ways = np.zeros((BLOCK, 1), np.int64), np.zeros((BLOCK, 1), np.float32)
     given = spectra, labels, places, BLOCK, 1e-3
     prior.train_epoch(*state, *given, wanted, 1.0, drawn, ways)
     prior.attributions(weights, wanted, spectra, spectra, drawn, ways, np.zeros_like(spectra))
-    explaining.grad_cam(weights[None], 1, False, spectra, np.zeros((1, BLOCK, 22), np.float32))
