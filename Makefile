@@ -19,6 +19,9 @@ endif
 # Two chapters side by side keep four cores busy. For --profile paper, leave them one by one.
 BOOK_FLAGS ?= --jobs 2
 
+# TEST_FLAGS may choose tests that all run side by side, or that none does.
+OR_NONE := || test $$? -eq 5
+
 PY := $(ENV)/bin/python
 READY := $(ENV)/.preflare-ready
 
@@ -32,7 +35,8 @@ test: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest $(TEST_FLAGS)
+	$(PY) -m pytest --numprocesses logical --dist loadfile -m "not alone" $(TEST_FLAGS) $(OR_NONE)
+	$(PY) -m pytest -m alone $(TEST_FLAGS) $(OR_NONE)
 
 env: $(READY)
 

@@ -1,5 +1,6 @@
 """Synthetic level 2 files with the layout of real ones, and the spectra to put into them."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -141,5 +142,7 @@ def site() -> Path:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> pf.Study:
-    """Give the quick study of the twin, with a cache of its own."""
-    return pf.Study(cache=tmp_path_factory.mktemp("cache"))
+    """Give the quick study of the twin, with a cache that tests side by side share."""
+    of_this_process = tmp_path_factory.getbasetemp()
+    side_by_side = "PYTEST_XDIST_WORKER" in os.environ
+    return pf.Study(cache=(of_this_process.parent if side_by_side else of_this_process) / "cache")

@@ -206,6 +206,7 @@ class TestVectors:
 
 
 class TestSpeed:
+    @pytest.mark.alone
     def test_twenty_updates_a_second_of_nine_members_with_64_draws(self, visit):
         page, _ = visit()
         assert page.input_value("#pg-samples") == "64"

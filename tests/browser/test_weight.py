@@ -22,6 +22,7 @@ def test_a_page_and_its_pictures_weigh_3_megabytes_at_most(site, name):
     assert page.stat().st_size + sum(each.stat().st_size for each in drawn) <= 3e6
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", PAGES)
 def test_text_shows_within_a_second(browser, site, name):
     took = []
