@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from preflare.chapters import Run
+from preflare.solutions import ENDING
 
 NOTEBOOKS = Path("notebooks")
 """Where the chapters lie in the site as notebooks to run, without outputs."""
@@ -37,12 +38,14 @@ def colophon(notebook: bytes, run: Run, repository: str | None = None) -> str:
     str
         Markdown.
     """
-    repository = repository or os.environ.get(REPOSITORY)
+    solutions = run.chapter.endswith(ENDING)
+    published = None if solutions else repository or os.environ.get(REPOSITORY)
     settings = ", ".join(f"{name} `{value}`" for name, value in settings_of(notebook).items())
     versions = ", ".join(f"{name} {run.versions[name]}" for name in _NAMED if name in run.versions)
     given = "".join(f" -p {name}={value}" for name, value in run.parameters.items())
+    given += " --solutions" if solutions else ""
     place = (NOTEBOOKS / f"{run.chapter}.ipynb").as_posix()
-    services = f" {_services(repository, run.chapter, place)}" if repository else ""
+    services = f" {_services(published, run.chapter, place)}" if published else ""
     return "\n".join(
         [
             "```{admonition} How this page was made",

@@ -17,7 +17,8 @@ from preflare.chapters import Chapter
 
 FOLDER = "solutions"
 """Beside the book: their text. In the folder of a build: their notebooks."""
-_ENDING = "-solutions"
+ENDING = "-solutions"
+"""Of their names, after those of their chapters."""
 _HEADING = re.compile(r"^(\(exercise-([\w-]+)\)=\n### .*)$", re.MULTILINE)
 
 
@@ -35,7 +36,7 @@ def solutions_of(root: Path, names: list[str]) -> list[Chapter]:
     -------
     list of Chapter
     """
-    pages = (root / FOLDER / f"{name}{_ENDING}.md" for name in names)
+    pages = (root / FOLDER / f"{name}{ENDING}.md" for name in names)
     return [Chapter(page) for page in pages if page.is_file()]
 
 
@@ -61,7 +62,7 @@ def with_solutions(pages: dict[Path, bytes], solved: list[Chapter]) -> dict[Path
     if not solved:
         return pages
     contents = Path("_toc.yml")
-    own = {each.name.removesuffix(_ENDING): each.name for each in solved}
+    own = {each.name.removesuffix(ENDING): each.name for each in solved}
     toc = _with_sections(yaml.safe_load(pages[contents]), own)
     linked = {
         path: _linked(path, content)

@@ -1,6 +1,7 @@
 """The foot of a page says how it was made; its notebook runs without what the build put in."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,12 @@ def test_services_are_linked_where_the_repository_is_known(monkeypatch, by):
     text = colophon(NOTEBOOK, RUN, "us/preflare" if by == "argument" else None)
     assert "/github/us/preflare/blob/gh-pages/notebooks/swarm.ipynb" in text
     assert "/gh/us/preflare/HEAD?urlpath=lab/tree/book/swarm.md" in text
+
+
+def test_solutions_are_made_by_those_who_ask_and_published_nowhere():
+    text = colophon(NOTEBOOK, replace(RUN, chapter="swarm-solutions"), "us/preflare")
+    assert "preflare book --chapter swarm-solutions --force -p seed=3 --solutions\n" in text
+    assert "github" not in text
 
 
 def test_a_notebook_to_run_has_no_traces_of_a_run():
