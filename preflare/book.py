@@ -4,6 +4,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Event
 from typing import Any
 
@@ -21,7 +22,7 @@ from preflare.chapters import (
     run,
     runs,
 )
-from preflare.errors import BookError
+from preflare.errors import BookError, reason
 from preflare.pages import staged
 from preflare.products import digest
 from preflare.render import Say, render
@@ -120,7 +121,7 @@ class Book:
         Raises
         ------
         BookError
-            If a chapter fails, rendering warns of anything, or a solution finds another answer
+            If the folder cannot be written, a chapter fails, rendering warns, or a solution finds another answer
             than the one that is checked for. The site of the last good build is left as it was,
             unless it has solutions and this one is without.
         """
@@ -129,6 +130,7 @@ class Book:
             names = ", ".join(each.name for each in chapters)
             raise BookError(f"The book has no chapter {chapter!r} that runs: it has {names}.")
         chosen = self._chosen(chapters, chapter, parameters or {}, settings or {})
+        self._check_folder()
         with alone(self.folder / "site"):
             if not solutions:
                 self._forget_solutions()
@@ -179,6 +181,16 @@ class Book:
             chosen[each] = {name: located(value, self.root) for name, value in given.items()}
             check_parameters(each, chosen[each])
         return chosen
+
+    def _check_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=self.folder).close()
+        except OSError as refusal:
+            raise BookError(
+                f"The book cannot be built in {self.folder} ({reason(refusal)}): "
+                "name another folder."
+            ) from refusal
 
     def _is_due(self, chapter: Chapter, key: str, wanted: bool, force: bool) -> bool:
         last = self._last_run(chapter)

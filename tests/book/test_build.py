@@ -232,6 +232,13 @@ def test_status_page_shows_what_the_whole_book_took_when_it_was_measured(book):
     assert "of-old" not in page(book, "status")
 
 
+def test_a_folder_that_cannot_be_written_is_one_sentence(book, tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "folder", Path("/proc/nowhere")):
+        with pytest.raises(BookError, match=r"^The book cannot be built in .*: name another fol"):
+            Book(book.root, folder).build(say=quietly)
+
+
 def test_unknown_chapters_and_parameters_are_refused(book):
     with pytest.raises(BookError, match="no chapter 'prologue' that runs: it has chapter"):
         book.build(chapter="prologue", say=quietly)
