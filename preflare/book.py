@@ -121,9 +121,9 @@ class Book:
         Raises
         ------
         BookError
-            If the folder cannot be written, a chapter fails, rendering warns, or a solution finds another answer
-            than the one that is checked for. The site of the last good build is left as it was,
-            unless it has solutions and this one is without.
+            If the folder cannot be written, a chapter fails, rendering warns of anything, or a
+            solution finds another answer than the one that is checked for. The site of the last
+            good build is left as it was, unless it has solutions and this one is without.
         """
         chapters = self.chapters() + (self._solutions() if solutions else [])
         if chapter is not None and chapter not in [each.name for each in chapters]:
