@@ -74,7 +74,8 @@ def gradcam_steps(
     last.bar(units, np.maximum(total, 0), width=0.38, color="C1", lw=0, label="after ReLU")
     last.axhline(0, color="0.4", lw=0.8)
     last.set_title("weighted sum", fontsize="small", loc="left")
-    last.legend(fontsize="x-small", loc="lower left", ncols=2)
+    last.margins(y=0.25)
+    last.legend(fontsize="x-small", loc="upper center", ncols=2)
     for axes in panels:
         mark_lines(axes, names=False)
 

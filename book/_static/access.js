@@ -19,6 +19,8 @@
     });
     document.querySelectorAll(".theme-switch-button .theme-switch").forEach(function (picture) {
       picture.removeAttribute("title");
+      picture.removeAttribute("aria-labelledby");
+      picture.setAttribute("aria-hidden", "true");
       picture.querySelectorAll("title").forEach(function (title) { title.remove(); });
     });
   }

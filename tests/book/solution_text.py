@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 _CELL = re.compile(r"^```\{code-cell\}.*?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FILLED_IN = re.compile(r"\{glue:text\}`[^`]*`")
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _TAKEN_OUT = re.compile(
     r"\A---\n.*?^---$|^\(solution-.*?\)=$|^:tags:.*?$|\{[\w:]+\}|\]\([^)]*\)|\$[^$]*\$",
     re.DOTALL | re.MULTILINE,
@@ -17,16 +19,20 @@ PROSE, CODE = 36, 28
 
 def letters(text: str) -> str:
     """Keep the letters and digits of a text, without tags, entities and escapes."""
-    plain = html.unescape(re.sub(r"<[^>]*>", "", text))
+    plain = html.unescape(re.sub(r"</?[a-zA-Z!][^<>]*>", "", text))
     return re.sub(r"[^a-z0-9]", "", re.sub(r"\\[nrt\"]", " ", plain).lower())
 
 
 def distinctive(solution: str, elsewhere: str) -> list[str]:
-    """Give the sentences and lines of code of a solution that stand nowhere else, as letters."""
+    """Give the sentences and lines of code of a solution that stand nowhere else, as letters.
+
+    Sentences with a number that the run fills in are left out.
+    """
     cells = _CELL.findall(solution)
-    prose = _TAKEN_OUT.sub(" ", _CELL.sub("\n\n", solution))
+    prose = _TAKEN_OUT.sub(" ", _FILLED_IN.sub(_UNKNOWN, _CELL.sub("\n\n", solution)))
     sentences = re.split(r"(?<=[.:?!;]) |\n\s*\n|\n#+ |\n[-*|] ", prose)
-    found = [each for text in sentences if len(each := letters(text)) >= PROSE]
+    found = [each for text in sentences
+             if _UNKNOWN not in text and len(each := letters(text)) >= PROSE]  # fmt: skip
     found += [each for cell in cells for line in cell.splitlines()
               if len(each := letters(line)) >= CODE]  # fmt: skip
     return sorted({each for each in found if each not in elsewhere})

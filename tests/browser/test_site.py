@@ -33,6 +33,7 @@ def browser():
 def visit(request, browser, site):
     width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(120_000)  # the machine may be busy with something else
     troubles = []
 
     def open_page(name):

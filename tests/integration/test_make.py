@@ -20,7 +20,7 @@ def checkout(tmp_path):
 def make(checkout, *arguments, **environment):
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("CONDA")}
     return subprocess.run(
-        ["make", *arguments], cwd=checkout, env=inherited | environment,
+        ["make", "--no-print-directory", *arguments], cwd=checkout, env=inherited | environment,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 
