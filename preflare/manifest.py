@@ -56,6 +56,8 @@ class Holding:
         UTC times between which rasters were kept; empty for no bound.
     mg_only : bool
         Whether Mg II was cut out.
+    slit_jaw : bool
+        Whether slit-jaw images were asked for; there may be none.
     onset : str
         UTC start of the flare; empty if it is not known, or there is none.
     left_out : int
@@ -67,6 +69,7 @@ class Holding:
     start: str
     stop: str
     mg_only: bool
+    slit_jaw: bool
     onset: str
     left_out: int
     entries: tuple[Entry, ...]
@@ -110,7 +113,11 @@ class Manifest:
             listed = [_holding(each) for each in content["observations"]]
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except OSError as error:
+            raise ArchiveError(
+                f"{self.path} cannot be read ({reason(error)}): choose another folder."
+            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArchiveError(
                 f"{self.path} is no manifest that can be read ({reason(error)}): move it away "
                 "with the files beside it, and fetch them again."

@@ -13,7 +13,6 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tarfile import EOFHeaderError, HeaderError, ReadError, TarFile  # type: ignore[attr-defined]
 from typing import IO, Self
@@ -59,23 +58,25 @@ class _Member(tarfile.TarInfo):
         return read
 
 
-@dataclass(frozen=True)
 class Streamed:
     """A file of an archive, while the archive stands at it.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Without folders.
     size : int
         Bytes.
+    content : file
+        Where the archive stands.
+    source : Path
+        The archive.
     """
 
-    name: str
-    size: int
-    _head: bytes
-    _rest: IO[bytes]
-    _source: Path
+    def __init__(self, name: str, size: int, content: IO[bytes], source: Path) -> None:
+        self.name, self.size = name, size
+        self._rest, self._source = content, source
+        self._head = content.read(_HEADER)
 
     def header(self) -> fits.Header | None:
         """Return the primary header if the file begins with one."""
@@ -144,7 +145,7 @@ def members(archive: Path, *, limit: int) -> Iterator[Streamed]:
                     )
                 content = opened.extractfile(member)
                 if content is not None:
-                    yield Streamed(name, member.size, content.read(_HEADER), content, archive)
+                    yield Streamed(name, member.size, content, archive)
         while packed.read(PIECE):  # up to the checksum at its end
             pass
     if not seen:

@@ -26,7 +26,7 @@ def held(manifest):
     path.write_bytes(b"light")
     (entry,) = entries_of([path], manifest.folder, {"a.fits": ("https://a/x.tar.gz", "a.fits")})
     whole = Entry("", "https://a/x.tar.gz", "", 3, "abc", "2026-01-01T00:00:00")
-    holding = Holding(ID, "", "2014-03-29T17:00:00.000", True, "", 2, (whole, entry))
+    holding = Holding(ID, "", "2014-03-29T17:00:00.000", True, True, "", 2, (whole, entry))
     manifest.record(holding)
     return holding
 
@@ -78,7 +78,8 @@ def test_the_key_follows_files_and_onset_and_nothing_else(held):
 def _holding(**fields):
     entry = {"file": "a", "address": "b", "member": "", "size": 1, "sha256": "c", "seen": "d"}
     return {
-        "observation_id": ID, "start": "", "stop": "", "mg_only": False, "onset": "",
+        "observation_id": ID, "start": "", "stop": "", "mg_only": False, "slit_jaw": True,
+        "onset": "",
         "left_out": 0, "entries": [{**entry, **fields}],
     }  # fmt: skip
 
@@ -109,7 +110,7 @@ def test_a_damaged_manifest_is_not_written_over(manifest, held):
 def test_several_at_once_lose_nothing(manifest):
     def record(number):
         # A manifest of its own, as another process has.
-        Manifest(manifest.folder).record(Holding(f"{number}", "", "", False, "", 0, ()))
+        Manifest(manifest.folder).record(Holding(f"{number}", "", "", False, True, "", 0, ()))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(record, range(40)))
