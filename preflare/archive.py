@@ -13,7 +13,8 @@ What this rests on, since the tests cannot ask the archive itself:
 
 An observation's files follow from its id, so that only a search for times needs the search
 service; of its answers only ids and file names are used, so that they cannot lead elsewhere.
-Not verified is which channels of the slit-jaw imager an observation has: they are tried in turn.
+Not verified is which channels of the slit-jaw imager an observation has, so that they are tried in
+turn, nor whether a search finds an observation that begins before its time and goes on into it.
 """
 
 from __future__ import annotations

@@ -240,7 +240,7 @@ def _fetch(
     several: bool,
 ) -> bool:
     """Fetch one observation and say what came; of several, one that fails stops none other."""
-    from preflare.errors import ArchiveError
+    from preflare.errors import PreflareError
     from preflare.fetching import fetch as fetched
 
     try:
@@ -254,7 +254,7 @@ def _fetch(
             )
         if goes:
             _goes(each.observation_id, folder, wish)
-    except ArchiveError as error:
+    except PreflareError as error:
         if not several:
             raise
         err.print(f"preflare: {error}", markup=False)

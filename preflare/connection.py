@@ -296,7 +296,7 @@ def _retry_after(text: str) -> float:
 
 def _said(error: Exception) -> str:
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate cannot be trusted"
+        return "no connection to it can be trusted (TLS)"
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return "the server does not answer in time"
     if isinstance(error, requests.ConnectionError):

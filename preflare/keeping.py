@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
+from preflare.archive import moment
 from preflare.cutout import cutout
 from preflare.errors import ArchiveError, RasterError
 from preflare.level2 import read_raster, read_slitjaw
@@ -58,6 +61,8 @@ class Wish:
 
 
 EVERYTHING = Wish()
+LONGEST_EXPOSURE = timedelta(minutes=1)
+"""DATE_END is the start of the last exposure in the files that travel with preflare."""
 
 
 def isotime(time: datetime) -> str:
@@ -156,13 +161,14 @@ def _cut(path: Path, exposures: slice) -> None:
 def _outside(header: fits.Header, wish: Wish) -> bool:
     """Tell from its primary header whether a file is of another time, as far as that says so."""
     try:
-        first = np.datetime64(str(header["DATE_OBS"]))
-        last = np.datetime64(str(header["DATE_END"]))
-    except (KeyError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            times = [moment(str(header[key])) for key in ("DATE_OBS", "DATE_END")]
+    except (KeyError, ArchiveError, fits.VerifyError):
         return False
-    if np.isnat(first) or np.isnat(last) or last < first:
-        return False
-    return not bool(_inside(np.array([first]), np.array([last]), wish).any())
+    first, last = min(times) - LONGEST_EXPOSURE, max(times) + LONGEST_EXPOSURE
+    late = wish.stop is not None and first >= wish.stop
+    return late or (wish.start is not None and last < wish.start)
 
 
 def _inside(

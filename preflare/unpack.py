@@ -29,6 +29,7 @@ LONGEST_NAME = 2**16
 """Bytes of a member that only carries names; tarfile reads those whole."""
 _HEADER = 2**18
 """Bytes that a level 2 primary header does not exceed; it has some 40,000."""
+_CARD = 80
 _CARRIES_NAMES = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -80,10 +81,12 @@ class Streamed:
 
     def header(self) -> fits.Header | None:
         """Return the primary header if the file begins with one."""
-        end = self._head.find(b"END" + 77 * b" ")
-        if not self._head.startswith(b"SIMPLE  =") or end < 0:
+        if not self._head.startswith(b"SIMPLE  ="):
             return None
-        return fits.Header.fromstring(self._head[: end + 80].decode("latin-1"))
+        for end in range(0, len(self._head), _CARD):
+            if self._head[end : end + _CARD].rstrip() == b"END":
+                return fits.Header.fromstring(self._head[: end + _CARD].decode("latin-1"))
+        return None
 
     def copy(self, path: Path) -> None:
         """Write the file to a path.

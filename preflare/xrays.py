@@ -20,6 +20,10 @@ from astropy.table import Table
 
 from preflare.errors import ArchiveError, reason
 
+FLAWED = 0b111
+"""Bits of NOAA's quality flag that say that a minute is no good, as its files tell: bad data,
+eclipses and the recovery from these; of GOES-R, electrons that make up more than half of the
+signal. Higher bits tell how the flux was corrected for electrons."""
 LATEST = timedelta(hours=24)
 """How long after an observation began its flare may begin."""
 
@@ -142,8 +146,8 @@ def curve(frame: pd.DataFrame, start: datetime, stop: datetime) -> Table:
     Parameters
     ----------
     frame : DataFrame
-        Column ``xrsb`` in W m-2 and, where it is known, ``xrsb_quality``, 0 where all is well; by
-        UTC time.
+        Column ``xrsb`` in W m-2 and, where it is known, ``xrsb_quality``, of which `FLAWED` tells;
+        by UTC time.
     start, stop : datetime
         UTC times between which to keep it.
 
@@ -162,7 +166,7 @@ def curve(frame: pd.DataFrame, start: datetime, stop: datetime) -> Table:
     values = within["xrsb"].to_numpy(float)
     good = np.isfinite(values) & (values > 0)
     if "xrsb_quality" in within:
-        good &= within["xrsb_quality"].to_numpy() == 0
+        good &= (within["xrsb_quality"].to_numpy().astype(int) & FLAWED) == 0
     if not good.any():
         raise ArchiveError(
             f"None of {len(within)} minutes of X-ray flux from {start} to {stop} is good: do "

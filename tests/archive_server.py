@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import re
+import ssl
 import tarfile
 import threading
 import time
@@ -40,7 +41,7 @@ class Archive:
 
 
 @contextmanager
-def serving():
+def serving(certificate=None):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             with suppress(BrokenPipeError, ConnectionResetError):
@@ -52,6 +53,12 @@ def serving():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     archive = Archive(server)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # nobody shakes hands with it
+        archive.url = archive.url.replace("http", "https")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -1,7 +1,9 @@
 """From the archive to a study: `preflare fetch` against a server that plays the mission's."""
 
 import gzip
+import shutil
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import numpy as np
@@ -11,10 +13,11 @@ from astropy.io import fits
 from click.testing import CliRunner
 
 import preflare as pf
-from preflare import connection, xrays
+from preflare import connection, fetching, xrays
+from preflare.archive import remote
 from preflare.cli import main
 from preflare.connection import Patience
-from preflare.errors import ArchiveError, StudyError
+from preflare.errors import StudyError
 from preflare.manifest import Manifest
 from tests.archive_server import (
     dropped,
@@ -142,6 +145,50 @@ def test_only_rasters_of_the_window_are_kept(fetch, archive, rasters, cache, dat
     came = fetch("PF 14", *WINDOW, "--no-slit-jaw")
     assert "2 rasters, 2 of another time left out" in came.stdout
     assert [name[-11:] for name in names(cache)] == ["r00001.fits", "r00002.fits"]
+
+
+def test_what_a_header_says_to_be_of_another_time_is_not_read(fetch, archive, rasters, cache):
+    """A raster that is damaged, but not in its header, hours after the window."""
+    files = rasters()
+    header = fits.Header.fromstring(files[3][1][:2880])
+    header["DATE_OBS"] = header["DATE_END"] = "2014-03-29T17:00:00"
+    files[3] = (files[3][0], header.tostring().encode() + b"damaged")
+    archive.put(raster_of(PF_14), whole(packed(files)))
+    assert "2 rasters, 2 of another time" in fetch("PF 14", *WINDOW, "--no-slit-jaw").stdout
+    assert "r00003.fits holds no spectral window" in fetch("PF 14", code=1).stderr
+
+
+@pytest.mark.parametrize("date", ["", "?", "2014-03-29T14:10:00+05", "NaT", 7, True])
+def test_what_a_header_says_without_sense_is_passed_by(fetch, archive, rasters, cache, date):
+    files = rasters(count=2)
+    header = fits.Header.fromstring(files[1][1][:2880])
+    header["DATE_OBS"] = date
+    files[1] = (files[1][0], header.tostring().encode() + files[1][1][2880:])
+    archive.put(raster_of(PF_14), whole(packed(files)))
+    assert "1 rasters, 1 of" in fetch("PF 14", *WINDOW, "--no-slit-jaw").stdout
+
+
+def test_the_last_exposure_counts_though_its_header_ends_where_that_begins(
+    fetch, archive, tmp_path, cache
+):
+    path = tmp_path / RASTER
+    shutil.copy(pf.shipped(pf.SAMPLE_RASTER), path)
+    last = pf.read_raster(path).time[-1].astype("datetime64[ms]")
+    fits.setval(path, "DATE_END", value=str(last))
+    archive.put(raster_of(PF_14), whole(packed([(RASTER, path.read_bytes())])))
+    # Exposures take 8 s.
+    fetch("PF 14", "--no-slit-jaw", "--from", last + np.timedelta64(7, "s"))
+    assert names(cache) == [RASTER]
+    fetch("PF 14", "--force", "--from", last + np.timedelta64(9, "s"), code=1)
+
+
+def test_two_at_once_fetch_it_once(served, archive, cache):
+    def one(_):
+        return fetching.fetch(remote(PF_14, archive.url), cache / "archive", limit=10**8).fresh
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(one, range(2))) == [False, True]
+    assert len(archive.asked[raster_of(PF_14)]) == 1
 
 
 def test_a_wider_window_is_fetched_anew(fetch, served, cache):
@@ -468,9 +515,3 @@ def test_flux_and_onset_come_along(fetch, served, goes, cache):
 def test_without_sunpy_flux_is_refused_in_one_sentence(fetch, served, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sunpy.net", None)
     assert "pip install 'preflare[goes]'" in fetch("PF 14", "--goes", code=1).stderr
-
-
-def test_flux_that_is_nowhere_good_is_one_sentence():
-    frame = pd.DataFrame({"xrsb": [np.nan, -1.0]}, pd.date_range("2014-03-29", periods=2))
-    with pytest.raises(ArchiveError, match="None of 2 minutes"):
-        xrays.curve(frame, datetime(2014, 1, 1), datetime(2015, 1, 1))

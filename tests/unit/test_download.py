@@ -1,8 +1,10 @@
 """A download is whole and the right one, or it is refused in one sentence."""
 
+import errno
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ from tests.archive_server import (
     dropped,
     redirect,
     says,
+    serving,
     silent,
     status,
     whole,
@@ -165,6 +168,38 @@ def test_a_disk_without_room_is_told_before_the_download(fetch, tmp_path, monkey
     with pytest.raises(ArchiveError, match=r"has room for 0\.0 MB"):
         fetch(whole(CONTENT))
     assert left(tmp_path) == []
+
+
+def test_a_disk_that_fills_up_is_one_sentence(fetch, tmp_path, monkeypatch):
+    def full(part, piece):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(downloading._Part, "takes", full)
+    with pytest.raises(ArchiveError, match=r"cannot be written \(no space left on device\)"):
+        fetch(whole(CONTENT))
+    assert "a.tar.gz" not in left(tmp_path)
+
+
+def test_a_server_that_does_not_speak_tls_is_not_trusted(archive, tmp_path):
+    address = archive.put(FILE, whole(CONTENT)).replace("http://", "https://")
+    with pytest.raises(ArchiveError, match="no connection to it can be trusted"):
+        download(address, tmp_path / "a.gz", limit=10**7, patience=HASTY)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no certificate can be made")
+def test_a_server_that_nobody_vouches_for_is_not_trusted(tmp_path):
+    pem = tmp_path / "self-signed.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-subj", "/CN=localhost", "-keyout", pem, "-out", tmp_path / "crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    pem.write_text(pem.read_text() + (tmp_path / "crt").read_text())
+    with serving(pem) as archive:
+        address = archive.put(FILE, whole(CONTENT))
+        with pytest.raises(ArchiveError, match="no connection to it can be trusted"):
+            download(address, tmp_path / "a.gz", limit=10**7, patience=HASTY)
+    assert archive.asked == {}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

@@ -64,6 +64,15 @@ def test_the_primary_header_is_read_while_a_file_streams_by(archive_of, tmp_path
     assert (tmp_path / "a.fits").read_bytes() == stream.getvalue()
 
 
+def test_a_comment_that_ends_in_end_does_not_end_a_header(archive_of):
+    comment = "COMMENT" + "END".rjust(73)
+    cards = ["SIMPLE  =                    T", comment, "", "", "DATE_OBS= '2014-03-29'", "END"]
+    path = archive_of(
+        packed([("a.fits", "".join(f"{card:80}" for card in cards).ljust(2880).encode())])
+    )
+    assert [each.header()["DATE_OBS"] for each in members(path, limit=10**6)] == ["2014-03-29"]
+
+
 HOSTILE = {
     "climbs out": ([("../a.fits", b"")], "would write outside"),
     "climbs out later": ([("sub/../../a.fits", b"")], "would write outside"),
