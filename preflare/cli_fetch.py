@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,9 +52,10 @@ class _Number(click.FloatRange):
     "--window",
     type=_Number(24 * 60),
     metavar="MINUTES",
-    help="Keep rasters of so many minutes before the onset; needs --onset or --goes.",
+    help="Keep rasters of so many minutes before the onset, of observations with a flare; needs "
+    "--onset or --goes.",
 )
-@click.option("--mg-only", is_flag=True, help="Keep Mg II only, to save room, losslessly.")
+@click.option("--mg-only", is_flag=True, help="Keep Mg II only, losslessly, to save room.")
 @click.option("--no-slit-jaw", is_flag=True, help="Leave slit-jaw images out.")
 @click.option("--output", type=PATH, help="Folder to fetch into.  [default: that of a study]")
 @click.option(
@@ -138,16 +140,13 @@ def fetch(
     )
     patience = Patience(timeout, attempts, PATIENT.pause, PATIENT.longest, PATIENT.slowest)
     chosen = _chosen(observations, everything, wish, server or SERVER, patience)
-    wishes = [_with_onset(each, wish, goes, window) for each in chosen]
     if dry_run:
-        for each, its in zip(chosen, wishes, strict=True):
-            out.print(f"{each.raster}  {its.span() or 'all'}", markup=False)
+        for each in chosen:
+            span = _with_onset(each, wish, goes, window).span()
+            out.print(f"{each.raster}  {span or 'all'}", markup=False)
         return
-    failures = [
-        each.observation_id
-        for each, its in zip(chosen, wishes, strict=True)
-        if not _fetch(each, folder, its, int(limit * GB), patience, force, goes, len(chosen) > 1)
-    ]
+    order = _Order(folder, wish, goes, window, int(limit * GB), patience, force, len(chosen) > 1)
+    failures = [each.observation_id for each in chosen if not order.fetch(each)]
     if failures:
         from preflare.errors import ArchiveError
 
@@ -209,68 +208,82 @@ def _chosen(
 
 
 def _with_onset(each: Remote, wish: Wish, goes: bool, window: float | None) -> Wish:
-    """Add the onset to a wish, if it can be looked up, and the window that ends there."""
-    from dataclasses import replace
-
-    from preflare.errors import CatalogueError
-    from preflare.observations import observation
+    """Add the onset to a wish, looked up if need be, and the window that ends there."""
+    from preflare.errors import ArchiveError
+    from preflare.observations import read_observations
     from preflare.xrays import flare_onset
 
+    (row,) = [r for r in read_observations() if r.observation_id == each.observation_id] or (None,)
+    if row is not None and row.kind == "AR":
+        if wish.onset is not None:
+            raise ArchiveError(f"{row.name} is followed by no flare: fetch it without --onset.")
+        return wish
     onset = wish.onset
-    if goes and onset is None:
-        try:
-            row = observation(each.observation_id)
-        except CatalogueError:
-            row = None
-        if row is not None and row.flare_class:
-            onset = flare_onset(row.flare_class, row.id_start)
-    if window is None or onset is None:
+    if goes and onset is None and row is not None:
+        onset = flare_onset(row.flare_class, row.id_start)
+    if window is None:
         return replace(wish, onset=onset)
+    if onset is None:
+        raise ArchiveError(
+            f"Where the window of {each.observation_id} ends is not known, as it is not in Table "
+            "A1: give --onset, or --from and --to."
+        )
     return replace(wish, onset=onset, start=onset - timedelta(minutes=window), stop=onset)
 
 
-def _fetch(
-    each: Remote,
-    folder: Path,
-    wish: Wish,
-    limit: int,
-    patience: Patience,
-    force: bool,
-    goes: bool,
-    several: bool,
-) -> bool:
-    """Fetch one observation and say what came; of several, one that fails stops none other."""
-    from preflare.errors import PreflareError
-    from preflare.fetching import fetch as fetched
+@dataclass(frozen=True)
+class _Order:
+    """What is the same for all observations that a command fetches."""
 
-    try:
-        with counting(each.observation_id, 1) as tell:
+    folder: Path
+    wish: Wish
+    goes: bool
+    window: float | None
+    limit: int
+    patience: Patience
+    force: bool
+    several: bool
 
-            def told(name: str, here: int, total: int | None) -> None:
-                tell(here // 2**20, f"{name} (MiB)", (total or here) // 2**20)
+    def fetch(self, each: Remote) -> bool:
+        """Fetch one observation and say what came; of several, one that fails stops none other."""
+        from preflare.errors import PreflareError
+        from preflare.fetching import fetch
 
-            came = fetched(
-                each, folder, wish, limit=limit, patience=patience, told=told, force=force
-            )
-        if goes:
-            _goes(each.observation_id, folder, wish)
-    except PreflareError as error:
-        if not several:
-            raise
-        err.print(f"preflare: {error}", markup=False)
-        return False
-    held = came.holding
-    size = sum(entry.size for entry in held.files()) / 1e6
-    rasters = sum("_raster_" in entry.file for entry in held.files())
-    outside = f", {held.left_out} of another time left out" if held.left_out else ""
-    state = "" if came.fresh else "  (was there)"
-    out.print(
-        f"{folder / each.observation_id}  {rasters} rasters{outside}  {size:.1f} MB{state}",
-        markup=False,
-    )
-    for note in came.notes:
-        err.print(f"{each.observation_id}: {note}", markup=False)
-    return True
+        name = each.observation_id
+        try:
+            wish = _with_onset(each, self.wish, self.goes, self.window)
+            with counting(name, 1) as tell:
+
+                def told(file: str, here: int, total: int | None) -> None:
+                    tell(here // 2**20, f"{file} (MiB)", (total or here) // 2**20)
+
+                came = fetch(
+                    each,
+                    self.folder,
+                    wish,
+                    limit=self.limit,
+                    patience=self.patience,
+                    told=told,
+                    force=self.force,
+                )
+            if self.goes:
+                _goes(name, self.folder, wish)
+        except PreflareError as error:
+            if not self.several:
+                raise
+            err.print(f"preflare: {error}", markup=False)
+            return False
+        held = came.holding
+        size = sum(entry.size for entry in held.files()) / 1e6
+        rasters = sum("_raster_" in entry.file for entry in held.files())
+        outside = f", {held.left_out} of another time left out" if held.left_out else ""
+        there = "" if came.fresh else "  (was there)"
+        out.print(
+            f"{self.folder / name}  {rasters} rasters{outside}  {size:.1f} MB{there}", markup=False
+        )
+        for note in came.notes:
+            err.print(f"{name}: {note}", markup=False)
+        return True
 
 
 def _goes(observation_id: str, folder: Path, wish: Wish) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preflare.cleaning import clean_observation
 from preflare.context import Heating, heating
 from preflare.cubes import open_cube
-from preflare.errors import StudyError
+from preflare.errors import StudyError, reason
 from preflare.fetching import BESIDES
 from preflare.level2 import read_raster
 from preflare.manifest import Holding, Manifest
@@ -178,7 +178,7 @@ class Iris:
         holding = self._holding(name)
         for entry in holding.files() if holding else ():
             if entry.file.startswith(f"{BESIDES}/"):
-                return Table.read(self._manifest.folder / entry.file, format="ascii.ecsv")
+                return self._read_flux(self._manifest.folder / entry.file, name)
         return None
 
     def edition(self, name: str) -> str:
@@ -212,6 +212,14 @@ class Iris:
 
     def _holding(self, name: str) -> Holding | None:
         return self._manifest.holdings().get(observation(name).observation_id)
+
+    def _read_flux(self, path: Path, name: str) -> Table:
+        try:
+            return Table.read(path, format="ascii.ecsv")
+        except (OSError, ValueError) as error:
+            raise StudyError(
+                f'{path} cannot be read ({reason(error)}): run preflare fetch --goes "{name}".'
+            ) from error
 
     def _folder(self, each: Observation) -> Path:
         if self._holding(each.name) is not None:

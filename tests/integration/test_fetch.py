@@ -396,6 +396,11 @@ def test_a_window_without_rasters_is_one_sentence(fetch, served, cache):
         (["--from", "2014-03-29T14", "--to", "2014-03-28"], "give the earlier one first"),
         (["PF 14", "--from", "2014-03-29T14", "--to", "2014-03-28"], "the earlier one first"),
         (["PF 14", "--from", "noon"], "is no time"),
+        (["AR 3", "--onset", "2014-03-29"], "is followed by no flare"),
+        (
+            ["20180102_153155_3610108077", "--goes", "--window", "5"],
+            "ends is not known, as it is not in Table A1",
+        ),
         (["PF 20"], "no observation 'PF 20'"),
         (["2014"], "is no observation id"),
         (["--check"], "holds nothing that was fetched"),
@@ -510,6 +515,23 @@ def test_flux_and_onset_come_along(fetch, served, goes, cache):
     fetch("--check")
     fetch("PF 14", "--force")
     assert len(study.goes("PF 14")) == 10
+
+
+def test_an_onset_that_cannot_be_looked_up_stops_no_other(fetch, served, goes, archive, rasters):
+    archive.put(raster_of(AR_3), whole(packed(rasters(AR_3, count=2, positions=1))))
+    came = fetch("PF 1", "PF 14", "AR 3", "--goes", "--window", "1.2", "--no-slit-jaw", code=1)
+    assert "no M6.5 flare" in came.stderr
+    # There is no flux of its time, but its rasters are here, all of them.
+    assert "None of 0 minutes" in came.stderr
+    assert "1 rasters, 3 of another time" in came.stdout
+
+
+def test_flux_that_was_damaged_is_one_sentence(fetch, served, goes, cache):
+    fetch("PF 14", "--goes", "--no-slit-jaw")
+    (cache / "archive" / "goes" / f"{PF_14}.ecsv").write_text("not a table")
+    with pytest.raises(StudyError, match="cannot be read"):
+        pf.Study(source="iris", cache=cache).goes("PF 14")
+    assert "bytes, not" in fetch("--check", code=1).stderr
 
 
 def test_without_sunpy_flux_is_refused_in_one_sentence(fetch, served, monkeypatch):

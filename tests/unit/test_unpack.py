@@ -3,14 +3,18 @@
 import gzip
 import io
 import tarfile
+from contextlib import suppress
 
 import pytest
 from astropy.io import fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from preflare.errors import ArchiveError
 from preflare.unpack import LONGEST_NAME, gunzip, members
 from tests.archive_server import packed
 
+SMALL = packed([("a.fits", b"A" * 3000), ("sub/b.fits", b"B")])
 FILES = [("a.fits", b"A" * 700_000), ("sub/b.fits", b"B"), ("./c.fits", b"")]
 
 
@@ -175,3 +179,34 @@ def test_a_gzipped_file_is_unpacked_up_to_a_limit(archive_of, tmp_path):
 def test_a_damaged_gzipped_file_is_one_sentence(archive_of, tmp_path):
     with pytest.raises(ArchiveError, match="damaged"):
         gunzip(archive_of(gzip.compress(b"x" * 5000)[:-3]), tmp_path / "x", limit=5000)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 255))
+@settings(max_examples=150)
+def test_whatever_byte_is_wrong_it_is_an_error_or_does_not_matter(tmp_path_factory, place, flip):
+    """The gzip stream has a checksum: what comes out without an error is what went in."""
+    content = bytearray(SMALL)
+    content[place % len(content)] ^= flip
+    path = tmp_path_factory.getbasetemp() / "flipped.tar.gz"
+    path.write_bytes(bytes(content))
+    came = {}
+    try:
+        for each in members(path, limit=10**6):
+            each.copy(path.with_name("member"))
+            came[each.name] = path.with_name("member").read_bytes()
+    except ArchiveError:
+        return
+    assert came == {"a.fits": b"A" * 3000, "b.fits": b"B"}
+
+
+@given(st.integers(0, 2**31), st.binary(min_size=1, max_size=600))
+@settings(max_examples=150)
+def test_a_tar_archive_with_wrong_bytes_never_gives_another_error(tmp_path_factory, place, wrong):
+    plain = gzip.decompress(SMALL)
+    at = place % len(plain)
+    path = tmp_path_factory.getbasetemp() / "wrong.tar.gz"
+    path.write_bytes(gzip.compress(plain[:at] + wrong + plain[at + len(wrong) :], 1))
+    with suppress(ArchiveError):
+        for each in members(path, limit=10**6):
+            each.header()
+            each.copy(path.with_name("member"))
