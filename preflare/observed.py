@@ -40,6 +40,8 @@ class Observed:
         profile: str = "quick",
         seed: int = 0,
         cache: str | Path | None = None,
+        *,
+        fetched: bool = True,
     ) -> None:
         if source not in ("twin", "iris"):
             raise StudyError(f"There is no source {source!r}: choose 'twin' or 'iris'.")
@@ -49,7 +51,8 @@ class Observed:
             raise StudyError(f"The seed {seed!r} is no whole number from 0 on: give one.")
         self.cache = cache_folder(cache)
         twin = source == "twin"
-        self._from: Source = Twin(profile, seed, self.cache) if twin else Iris(self.cache / FETCHED)
+        folder = self.cache / FETCHED if fetched else None
+        self._from: Source = Twin(profile, seed, self.cache) if twin else Iris(folder)
         self.source = source
         self.profile = profile
         self.seed = seed

@@ -145,14 +145,15 @@ class Iris:
 
     Parameters
     ----------
-    folder : Path
-        Where `preflare.fetching` puts files, with their manifest.
+    folder : Path or None
+        Where `preflare.fetching` puts files, with their manifest; None for the cut-out alone.
     """
 
     name = "iris"
 
-    def __init__(self, folder: Path) -> None:
-        self._manifest = Manifest(folder)
+    def __init__(self, folder: Path | None) -> None:
+        # Nothing is ever fetched into what travels along.
+        self._manifest = Manifest(folder or shipped("iris"))
 
     def observations(self) -> tuple[Observation, ...]:
         """See `Source.observations`."""

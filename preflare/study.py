@@ -53,6 +53,9 @@ class Study(Observed):
         Every random draw follows from it.
     cache : path, optional
         Folder that keeps the products. Default: `$PREFLARE_CACHE`, else the user's cache folder.
+    fetched : bool
+        Whether real observations are those that were fetched; if not, or if there are none, it is
+        the cut-out that travels with preflare.
 
     Raises
     ------

@@ -31,6 +31,7 @@ from tests.archive_server import (
     status,
     whole,
 )
+from tests.conftest import preflare
 
 PF_14, AR_3 = "20140329_140938_3860258481", "20150521_185917_3800507454"
 CADENCE = 75.0
@@ -109,6 +110,12 @@ def test_an_observation_is_fetched_by_name_and_is_that_of_the_study(fetch, serve
     assert study.slit_jaw("PF 14").channel == "SJI_2796"
     assert np.isnan(study.cube("PF 14").t_onset).all()
     assert study.goes("PF 14") is None
+
+
+def test_a_user_is_not_warned_of_anything(archive, served, cache):
+    came = preflare("fetch", "PF 14", "--server", archive.url)
+    assert (came.returncode, came.stderr) == (0, "")
+    assert came.stdout.startswith(str(cache / "archive" / PF_14))
 
 
 def test_the_manifest_says_where_each_file_came_from(fetch, served, cache, archive):
@@ -462,6 +469,9 @@ def test_with_another_observation_fetched_the_cut_out_can_still_be_asked_for(
     study = pf.Study(source="iris", cache=cache)
     assert [each.name for each in study.observations()] == ["AR 3"]
     assert study.files("PF 14") == pf.shipped("iris")
+    travelling = pf.Study(source="iris", cache=cache, fetched=False)
+    assert [each.name for each in travelling.observations()] == ["PF 14"]
+    assert not travelling.learns
 
 
 def test_a_study_learns_from_real_observations_when_there_are_enough(
