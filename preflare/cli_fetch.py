@@ -288,9 +288,11 @@ class _Order:
 
 def _goes(observation_id: str, folder: Path, wish: Wish) -> None:
     """Store the X-ray flux during the rasters that were fetched."""
+    from tempfile import TemporaryDirectory
+
     from preflare.atomic import atomically
     from preflare.errors import ArchiveError
-    from preflare.fetching import BESIDES, DOWNLOADS, attach
+    from preflare.fetching import BESIDES, attach
     from preflare.level2 import read_raster
     from preflare.manifest import Manifest
     from preflare.observations import read_observations
@@ -300,7 +302,8 @@ def _goes(observation_id: str, folder: Path, wish: Wish) -> None:
     first, last = (read_raster(rasters[place]).time for place in (0, -1))
     start: datetime = first[0].astype("datetime64[us]").item()
     stop: datetime = last[-1].astype("datetime64[us]").item()
-    table, addresses = flux(start - AROUND, stop + AROUND, folder / DOWNLOADS)
+    with TemporaryDirectory() as scratch:
+        table, addresses = flux(start - AROUND, stop + AROUND, Path(scratch))
     known = [row for row in read_observations() if row.observation_id == observation_id]
     table.meta["flare_class"] = known[0].flare_class if known else ""
     table.meta["onset"] = wish.onset.isoformat() if wish.onset else ""

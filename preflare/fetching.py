@@ -13,7 +13,7 @@ from preflare.connection import PATIENT, MissingError, Patience
 from preflare.download import Downloaded, download
 from preflare.errors import ArchiveError
 from preflare.keeping import EVERYTHING, Wish, isotime, keep_raster, keep_slit_jaw
-from preflare.manifest import Entry, Holding, Manifest, entries_of
+from preflare.manifest import Entry, Holding, Manifest, entries_of, now
 from preflare.unpack import gunzip, members
 
 FETCHED = "archive"
@@ -197,14 +197,16 @@ class _Fetching:
                 f"{address} has changed since it was first fetched on {first.seen}: fetch it by "
                 "force if the archive has a newer version, or try again later."
             )
-        seen = entries_of([came.path], came.path.parent, {name: (address, "")})[0]
-        same = first is not None and first.sha256 == came.sha256
-        self.wholes.append(replace(seen, file="", seen=first.seen if same and first else seen.seen))
+        same = first if first is not None and first.sha256 == came.sha256 else None
+        seen = same.seen if same else now()
+        self.wholes.append(Entry("", address, "", came.size, came.sha256, seen))
         return came
 
     def _unpack(self, raster: Downloaded, place: Path) -> int:
         """Keep the rasters that are wished for, and return how many are not."""
-        wanted = re.compile(rf"iris_l2_{self.remote.observation_id}_raster_t\d{{3}}_r\d{{5}}\.fits")
+        wanted = re.compile(
+            rf"iris_l2_{self.remote.observation_id}_raster_t[0-9]{{3}}_r[0-9]{{5}}\.fits"
+        )
         kept, left_out, others = 0, 0, 0
         for each in members(raster.path, limit=self.limit):
             if not wanted.fullmatch(each.name):
