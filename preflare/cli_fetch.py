@@ -22,18 +22,18 @@ AROUND = timedelta(minutes=5)
 GB = 1e9
 
 
-class _Number(click.FloatRange):
+class _Number(click.types.FloatParamType):
     """A number above 0 and up to some most; nan is none."""
 
     def __init__(self, most: float) -> None:
-        super().__init__(min=0, min_open=True, max=most)
+        self._most = most
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail(f"{value} is not a number.", param, ctx)
+        if not 0 < number <= self._most:
+            self.fail(f"{value} is not above 0 and up to {self._most:,.0f}.", param, ctx)
         return number
 
 
