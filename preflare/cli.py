@@ -12,6 +12,7 @@ from rich.table import Table
 
 import preflare
 from preflare.claims import SOURCES
+from preflare.cli_fetch import fetch
 from preflare.cli_score import score
 from preflare.cli_terminal import PATH, err, out, progress_bar
 from preflare.cli_train import train
@@ -39,11 +40,12 @@ class _OneSentence(click.Group):
 def main() -> None:
     """Which wavelengths of Mg II h&k announce a solar flare?
 
-    Cut out and clean IRIS level 2 files, simulate them, train networks on them, and build the
-    executable book.
+    Fetch, cut out and clean IRIS level 2 files, simulate them, train networks on them, and build
+    the executable book.
     """
 
 
+main.add_command(fetch)
 main.add_command(simulate)
 main.add_command(twin)
 main.add_command(train)

@@ -27,11 +27,11 @@ def progress_bar() -> Progress:
 
 @contextmanager
 def counting(label: str, total: int) -> Iterator[Callable[..., None]]:
-    """Show a bar that is told how much is done, and, if it changes, what to call it."""
+    """Show a bar that is told how much is done, and, if these change, its label and total."""
     with progress_bar() as bar:
         task = bar.add_task(label, total=total)
 
-        def tell(done: int, label: str = label) -> None:
-            bar.update(task, completed=done, description=label)
+        def tell(done: int, label: str = label, total: int | None = None) -> None:
+            bar.update(task, completed=done, description=label, total=total)
 
         yield tell

@@ -22,6 +22,10 @@ class RasterError(PreflareError):
     """A file is not a level 2 file that can be used."""
 
 
+class ArchiveError(PreflareError):
+    """Files of the mission's archive cannot be found, fetched, unpacked or vouched for."""
+
+
 class CleaningError(PreflareError):
     """Spectra can be read but not cleaned."""
 

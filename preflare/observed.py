@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from preflare.cleaning import clean_observation
 from preflare.context import Heating
 from preflare.cubes import open_cube, write_cube
 from preflare.errors import StudyError
+from preflare.fetching import FETCHED
 from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
 from preflare.observations import Observation, observation
 from preflare.products import cache_folder, kept
@@ -39,6 +40,8 @@ class Observed:
         profile: str = "quick",
         seed: int = 0,
         cache: str | Path | None = None,
+        *,
+        fetched: bool = True,
     ) -> None:
         if source not in ("twin", "iris"):
             raise StudyError(f"There is no source {source!r}: choose 'twin' or 'iris'.")
@@ -48,7 +51,8 @@ class Observed:
             raise StudyError(f"The seed {seed!r} is no whole number from 0 on: give one.")
         self.cache = cache_folder(cache)
         twin = source == "twin"
-        self._from: Source = Twin(profile, seed, self.cache) if twin else Iris()
+        folder = self.cache / FETCHED if fetched else None
+        self._from: Source = Twin(profile, seed, self.cache) if twin else Iris(folder)
         self.source = source
         self.profile = profile
         self.seed = seed
@@ -79,8 +83,20 @@ class Observed:
         return [read_raster(file) for file in sorted(self.files(name).glob("*_raster_*.fits"))]
 
     def slit_jaw(self, name: str) -> SlitJaw:
-        """Return an observation's slit-jaw images."""
-        return read_slitjaw(next(self.files(name).glob("*_SJI_*.fits")))
+        """Return an observation's slit-jaw images.
+
+        Raises
+        ------
+        StudyError
+            If there are none.
+        """
+        folder = self.files(name)
+        held = sorted(folder.glob("*_SJI_*.fits"))
+        if not held:
+            raise StudyError(
+                f"There are no slit-jaw images of {name} in {folder}: do without, or fetch them."
+            )
+        return read_slitjaw(held[0])
 
     def goes(self, name: str) -> Table | None:
         """Return the X-ray flux during an observation: columns time (UTC) and flux (W m-2).
@@ -152,16 +168,21 @@ class Observed:
             rows[name] = {"spectra": spectra, **counts, "kept": int(accepted(cube).sum())}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("observation")
 
-    def _key(self, stage: Stage) -> str:
+    def _key(self, stage: Stage, names: Sequence[str] | None = None) -> str:
+        """Return the key of what is made from some observations, by default from all."""
         settings: dict[str, Any] = {"source": self.source, "profile": self.profile}
         if stage in ("training", "explaining"):
             settings["size"] = asdict(self.size)
         if stage == "artificial":
             settings["size"] = asdict(ARTIFICIAL[self.profile])
+        every = names or [each.name for each in self.observations()]
+        editions = {name: self._from.edition(name) for name in every}
+        if any(editions.values()):
+            settings["editions"] = editions
         return stage_key(stage, seed=self.seed, **settings)
 
     def _cube_path(self, each: Observation) -> Path:
-        folder = self.cache / f"cubes-{self.profile}-{self._key('cube')}"
+        folder = self.cache / f"cubes-{self.profile}-{self._key('cube', [each.name])}"
         return folder / f"{each.observation_id}.zarr"
 
     def _cube(self, each: Observation) -> xr.Dataset:

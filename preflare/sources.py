@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from preflare.cleaning import clean_observation
 from preflare.context import Heating, heating
 from preflare.cubes import open_cube
-from preflare.errors import StudyError
+from preflare.errors import StudyError, reason
+from preflare.fetching import BESIDES
 from preflare.level2 import read_raster
+from preflare.manifest import Holding, Manifest
 from preflare.observations import Observation, observation, read_observations
 from preflare.products import kept
 from preflare.quietsun import QuietSun
@@ -48,6 +50,9 @@ class Source(Protocol):
 
     def goes(self, name: str) -> Table | None:
         """Return the X-ray flux during an observation; None if it is not known."""
+
+    def edition(self, name: str) -> str:
+        """Return what tells apart the files that there may be of an observation."""
 
     def truth(self, name: str) -> xr.Dataset:
         """Return what is in every spectrum."""
@@ -100,6 +105,10 @@ class Twin:
         """See `Source.goes`."""
         return Table.read(self._folder(name) / "goes.ecsv", format="ascii.ecsv")
 
+    def edition(self, name: str) -> str:
+        """Return nothing: profile and seed tell all."""
+        return ""
+
     def truth(self, name: str) -> xr.Dataset:
         """See `Source.truth`."""
         return open_cube(self._folder(name) / "truth.zarr")
@@ -132,32 +141,51 @@ class Twin:
 
 
 class Iris:
-    """Files of the mission: what travels with preflare, a cut-out of one observation."""
+    """Files of the mission: those that were fetched, else a cut-out that travels with preflare.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where `preflare.fetching` puts files, with their manifest; None for the cut-out alone.
+    """
 
     name = "iris"
 
+    def __init__(self, folder: Path | None) -> None:
+        # Nothing is ever fetched into what travels along.
+        self._manifest = Manifest(folder or shipped("iris"))
+
     def observations(self) -> tuple[Observation, ...]:
         """See `Source.observations`."""
-        held = Path(SAMPLE_RASTER).name
-        return tuple(each for each in read_observations() if each.observation_id in held)
+        fetched = self._manifest.holdings()
+        own = tuple(each for each in read_observations() if each.observation_id in fetched)
+        return own or (self._cut_out,)
 
     def files(self, observations: Sequence[Observation], progress: Progress) -> list[Path]:
         """See `Source.files`."""
-        held = [each.name for each in self.observations()]
+        folders = []
         for each in observations:
-            if each.name not in held:
-                raise StudyError(
-                    f"There are no IRIS files of {each.name} here: only {', '.join(held)} travels "
-                    "with preflare, so choose that, or clean your own files with preflare.clean."
-                )
-            progress(shipped("iris"))
-        return [shipped("iris")] * len(observations)
+            folders.append(self._folder(each))
+            progress(folders[-1])
+        return folders
 
-    def onset(self, name: str) -> None:
-        """Return None: Table A1 does not print when flares begin."""
+    def onset(self, name: str) -> str | None:
+        """Return the onset that an observation was fetched with; Table A1 does not print any."""
+        holding = self._holding(name)
+        return holding.onset or None if holding else None
 
-    def goes(self, name: str) -> None:
-        """Return None: no X-ray flux travels with preflare."""
+    def goes(self, name: str) -> Table | None:
+        """Return the X-ray flux that was fetched; None if it was not."""
+        holding = self._holding(name)
+        for entry in holding.files() if holding else ():
+            if entry.file.startswith(f"{BESIDES}/"):
+                return self._read_flux(self._manifest.folder / entry.file, name)
+        return None
+
+    def edition(self, name: str) -> str:
+        """See `Source.edition`."""
+        holding = self._holding(name)
+        return holding.key() if holding else ""
 
     def truth(self, name: str) -> xr.Dataset:
         """Refuse, for nobody knows."""
@@ -177,3 +205,35 @@ class Iris:
     def quiet_sun(self) -> QuietSun:
         """See `Source.quiet_sun`. It learned from the twin and travels with preflare."""
         return QuietSun.load(shipped(SHIPPED_QUIET_SUN))
+
+    @property
+    def _cut_out(self) -> Observation:
+        held = Path(SAMPLE_RASTER).name
+        return next(each for each in read_observations() if each.observation_id in held)
+
+    def _holding(self, name: str) -> Holding | None:
+        return self._manifest.holdings().get(observation(name).observation_id)
+
+    def _read_flux(self, path: Path, name: str) -> Table:
+        try:
+            return Table.read(path, format="ascii.ecsv")
+        except (OSError, ValueError) as error:
+            raise StudyError(
+                f'{path} cannot be read ({reason(error)}): run preflare fetch --goes "{name}".'
+            ) from error
+
+    def _folder(self, each: Observation) -> Path:
+        if self._holding(each.name) is not None:
+            faults = self._manifest.faults(each.observation_id)
+            if faults:
+                raise StudyError(
+                    f"The files of {each.name} are not those that were fetched, "
+                    f'{" and ".join(faults)}: run preflare fetch --force "{each.name}".'
+                )
+            return self._manifest.folder / each.observation_id
+        if each == self._cut_out:
+            return shipped("iris")
+        raise StudyError(
+            f"There are no IRIS files of {each.name} here: run preflare fetch "
+            f'"{each.name}", or clean your own files with preflare.clean.'
+        )

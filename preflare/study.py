@@ -31,6 +31,8 @@ Spectra = NDArray[np.float32]
 
 SHIPPED_SWARM = "swarm/swarm.safetensors"
 """Trained on the twin, with the spectra that it compares with."""
+TESTED = 5
+"""Observations of each class that a partition tests."""
 FOLDS = 5
 """Parts of the observations; each is scored by networks that were trained on the others."""
 
@@ -41,15 +43,19 @@ class Study(Observed):
     Parameters
     ----------
     source : {"twin", "iris"}
-        Where the observations come from: simulated, or files of the mission. What travels with
-        preflare of the latter is a cut-out of one observation; the swarm that travels with it was
-        trained on the twin.
+        Where the observations come from: simulated, or files of the mission, as ``preflare fetch``
+        puts them into the cache. Before anything was fetched there is a cut-out of one observation.
+        With too few real observations to train on, the swarm is the one that travels with preflare
+        and was trained on the twin.
     profile : {"quick", "paper"}
         How much of each observation there is.
     seed : int
         Every random draw follows from it.
     cache : path, optional
         Folder that keeps the products. Default: `$PREFLARE_CACHE`, else the user's cache folder.
+    fetched : bool
+        Whether real observations are those that were fetched; if not, or if there are none, it is
+        the cut-out that travels with preflare.
 
     Raises
     ------
@@ -89,6 +95,24 @@ class Study(Observed):
             kind[own] = found["kind"].values
         return difference, kind
 
+    @property
+    def learns(self) -> bool:
+        """Whether there are observations enough to train on and to test with.
+
+        That takes more of each class than are tested on, and the onset of every flare.
+        """
+        kinds = [each.kind for each in self.observations()]
+        enough = min(kinds.count("PF"), kinds.count("AR")) > TESTED
+        return self.source == "twin" or (enough and not self._without_onset())
+
+    def _without_onset(self) -> list[str]:
+        """Name the PF observations whose onset is not known."""
+        return [
+            each.name
+            for each in self.observations()
+            if self.source == "iris" and each.kind == "PF" and self._from.onset(each.name) is None
+        ]
+
     def spectra(self) -> LabelledSpectra:
         """Return what there is to learn from: accepted spectra, those of PF before the onset.
 
@@ -102,6 +126,12 @@ class Study(Observed):
             raise StudyError(
                 f"The source {self.source!r} has {' and '.join(kinds)} observations only, and "
                 "networks learn from two classes: use the swarm that travels with preflare."
+            )
+        lacking = self._without_onset()
+        if lacking:
+            raise StudyError(
+                f"When the flare of {', '.join(lacking)} began is not known, and spectra are taken "
+                "before it: fetch with --goes, or with --onset."
             )
         path = self.cache / f"spectra-{self.profile}-{self._key('training')}.npz"
         kept(
@@ -179,15 +209,16 @@ class Study(Observed):
     ) -> Swarm:
         """Return the swarm: networks trained on the chosen split (Panos et al. 2023, Sect. 7).
 
-        Of real observations, the one that travels with preflare and was trained on the twin.
+        Of too few real observations to train on, the one that travels with preflare and was trained
+        on the twin.
         """
-        if self.source == "iris":
+        if not self.learns:
             return Swarm.load(shipped(SHIPPED_SWARM))
         return self.train(self.split(self.chosen()), progress=progress)
 
     def explainer(self) -> Explainer:
         """Return the members of the swarm that learned, with what they compare spectra with."""
-        if self.source == "iris":
+        if not self.learns:
             return Explainer.load(shipped(SHIPPED_SWARM))
         data, split = self.spectra(), self.split(self.chosen())
         own = data.spectra[split.train], np.asarray(data.observation)[split.train]

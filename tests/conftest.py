@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import preflare as pf
 from preflare.book import Book
+from tests.archive_server import serving
 
 # The same examples on every run: a failure is found again, and none comes as a surprise.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -120,6 +121,13 @@ def _auxiliary(exposures: int, exposure: float, begins: float) -> fits.ImageHDU:
     hdu = fits.ImageHDU(rows)
     hdu.header.update(EXPTIMEN=0, TIME=1, XCENIX=2, YCENIX=3)
     return hdu
+
+
+@pytest.fixture
+def archive() -> Any:
+    """Give a server on this machine that plays the mission's archive."""
+    with serving() as playing:
+        yield playing
 
 
 @pytest.fixture(scope="session")
