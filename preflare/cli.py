@@ -234,8 +234,9 @@ def book(
     if parameters and chapter is None:
         raise click.UsageError("-p sets a parameter of one chapter: name it with --chapter.")
     given = {"profile": profile, "source": source}
-    # Chapters run in processes of their own, whose studies read it there.
-    os.environ[ENVIRONMENT] = scheduler_named(scheduler)
+    if scheduler is not None:
+        # Chapters run in processes of their own, whose studies read it there.
+        os.environ[ENVIRONMENT] = scheduler_named(scheduler)
     found = Book.found(output)
     site = found.build(
         chapter=chapter,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import platform
 import socket
 import threading
@@ -9,7 +11,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import metadata
@@ -191,16 +193,24 @@ def connected(address: str, folder: Path | None) -> Iterator[Cluster]:
             "A cluster needs the package distributed, which is not installed: "
             "install preflare[cluster]."
         ) from error
-    with ExitStack() as open_until_then, warnings.catch_warnings():
-        # `Cluster.check` compares what matters, and says so in one sentence.
-        warnings.filterwarnings("ignore", message="Mismatched versions found")
-        try:
+    try:
+        # In a thread, for a notebook has a loop of its own running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, _greeted(address)).result()
+        with warnings.catch_warnings():
+            # `Cluster.check` compares what matters, and says so in one sentence.
+            warnings.filterwarnings("ignore", message="Mismatched versions found")
             client = Client(address, timeout=ANSWERS_WITHIN, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise ClusterError(
-                f"No dask scheduler answers at {address}: start one there, or give the address "
-                "of one that runs."
-            ) from error
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"No dask scheduler answers at {address}: start one there, or give the address "
+            "of one that runs."
+        ) from error
+    with ExitStack() as open_until_then:
+        # What it would log of a scheduler that is lost is an error of ours, one sentence.
+        log = logging.getLogger("distributed.client")
+        open_until_then.callback(log.setLevel, log.level)
+        log.setLevel(logging.CRITICAL)
         open_until_then.enter_context(client)
         probe = None if folder is None else Probe.laid(folder)
         if probe is not None:
@@ -208,6 +218,17 @@ def connected(address: str, folder: Path | None) -> Iterator[Cluster]:
         cluster = Cluster(client, address, probe)
         cluster.check()
         yield cluster
+
+
+async def _greeted(address: str) -> None:
+    """Exchange greetings with a scheduler: a client would wait for them for ever."""
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    safely = Security().get_connection_args("client")
+    greeting = connect(address, timeout=ANSWERS_WITHIN, **safely)
+    comm = await asyncio.wait_for(greeting, ANSWERS_WITHIN)
+    await comm.close()
 
 
 @cache

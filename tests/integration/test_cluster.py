@@ -202,10 +202,13 @@ def test_a_product_that_does_not_arrive_is_one_sentence(address, tmp_path, monke
         tasks.each(type(tmp_path), [(tmp_path / "nowhere",)])
 
 
-def test_nobody_there_is_one_sentence(tmp_path, monkeypatch):
+@pytest.mark.parametrize("listens", [False, True])
+def test_nobody_there_or_nobody_who_greets_is_one_sentence(listens, tmp_path, monkeypatch):
     monkeypatch.setattr(clusters, "ANSWERS_WITHIN", 1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
+        if listens:
+            free.listen()
         nobody = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         study = pf.Study(cache=tmp_path, scheduler=nobody)
         with pytest.raises(ClusterError, match=f"No dask scheduler answers at {nobody}: start"):
@@ -231,6 +234,14 @@ def test_an_address_that_makes_no_sense_is_refused_at_once(wrong, tmp_path, monk
     with pytest.raises(ClusterError, match="no address"):
         pf.Study(cache=tmp_path)
     assert scheduler_named("tls://[::1]:8786") == "tls://[::1]:8786"
+
+
+def test_the_book_refuses_it_before_any_chapter_runs():
+    done = preflare("book", "--scheduler", "login1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "preflare: 'login1' is no address of a scheduler: write tcp://host:port.\n"
+    )
 
 
 def test_without_distributed_it_says_what_to_install(monkeypatch):
