@@ -159,6 +159,15 @@ def test_a_task_that_kills_worker_after_worker_is_given_up(address):
         tasks.each(os.abort, [()])
 
 
+def test_what_tasks_share_outlives_all_workers(cluster, address):
+    with running(address) as tasks:
+        three = tasks.shared(3)
+        assert tasks.each(pow, [(2, three)]) == [8]
+        for nanny in cluster.workers.values():
+            os.kill(nanny.pid, signal.SIGKILL)
+        assert tasks.each(pow, [(4, three)]) == [64]
+
+
 def test_results_come_in_the_order_of_the_jobs(address):
     for where in (address, THREADS):
         with running(where) as tasks:
