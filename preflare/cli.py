@@ -1,5 +1,6 @@
 """The `preflare` command: thin wrappers that turn errors into one sentence and exit status 1."""
 
+import os
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -14,10 +15,11 @@ import preflare
 from preflare.claims import SOURCES
 from preflare.cli_fetch import fetch
 from preflare.cli_score import score
-from preflare.cli_terminal import PATH, err, out, progress_bar
+from preflare.cli_terminal import PATH, SCHEDULER, err, out, progress_bar
 from preflare.cli_train import train
 from preflare.cli_twin import simulate, twin
 from preflare.errors import PreflareError
+from preflare.scheduler import ENVIRONMENT, scheduler_named
 from preflare.sizes import SIZES
 
 
@@ -207,6 +209,7 @@ def _parameters(_context: Any, _parameter: Any, pairs: tuple[str, ...]) -> dict[
     show_default=True,
     help="Chapters to run side by side; what they share is made once, their memory adds up.",
 )
+@SCHEDULER
 @click.option("--solutions", is_flag=True, help="Add the solutions of the exercises.")
 @click.option("--pdf", type=PATH, help="Also print all pages into this file, by Chromium.")
 @click.option("--output", type=PATH, help="Folder to build in. Default: _build.")
@@ -217,6 +220,7 @@ def book(
     source: str | None,
     force: bool,
     jobs: int,
+    scheduler: str | None,
     solutions: bool,
     pdf: Path | None,
     output: Path | None,
@@ -232,6 +236,9 @@ def book(
     if parameters and chapter is None:
         raise click.UsageError("-p sets a parameter of one chapter: name it with --chapter.")
     given = {"profile": profile, "source": source}
+    if scheduler is not None:
+        # Chapters run in processes of their own, whose studies read it there.
+        os.environ[ENVIRONMENT] = scheduler_named(scheduler)
     found = Book.found(output)
     site = found.build(
         chapter=chapter,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from preflare.cli_terminal import PATH, counting, out
-from preflare.level2 import Raster, read_raster
+from preflare.cli_terminal import PATH, SCHEDULER, counting, out
+from preflare.level2 import read_raster
+from preflare.scheduler import running
 
 if TYPE_CHECKING:
     from preflare.explainer import Explainer
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Draws for each spectrum and network.  [default: 128]",
 )
+@SCHEDULER
 @click.option("--force", is_flag=True, help="Replace what exists.")
 def score(
     files: tuple[Path, ...],
@@ -39,6 +41,7 @@ def score(
     swarm: Path | None,
     onset: str | None,
     samples: int,
+    scheduler: str | None,
     force: bool,
 ) -> None:
     """Score and explain the spectra of IRIS level 2 rasters.
@@ -59,10 +62,9 @@ def score(
     from preflare.sources import SHIPPED_QUIET_SUN
     from preflare.study import SHIPPED_SWARM
 
-    by_observation: dict[str, list[Raster]] = defaultdict(list)
+    by_observation: dict[str, list[Path]] = defaultdict(list)
     for file in files:
-        raster = read_raster(file)
-        by_observation[raster.observation_id].append(raster)
+        by_observation[read_raster(file).observation_id].append(file.absolute())
     explainer = Explainer.load(swarm or shipped(SHIPPED_SWARM))
     quiet_sun = QuietSun.load(shipped(SHIPPED_QUIET_SUN))
     if output.is_file():
@@ -72,31 +74,48 @@ def score(
         for suffix in (".csv", ".png"):
             check_writable(output / f"{name}{suffix}", overwrite=force, kind="file")
     with counting("scoring", len(by_observation)) as tell:
-        for done, (name, rasters) in enumerate(by_observation.items()):
-            tell(done, f"scoring {name}")
-            _score(output / name, rasters, explainer, quiet_sun, onset, samples)
-            tell(done + 1)
+        finished: list[Path] = []
+
+        def told(cube: Path) -> None:
+            _sum_up(output / cube.name, explainer)
+            finished.append(cube)
+            tell(len(finished), f"scored {cube.stem}")
+
+        with running(scheduler, output.absolute()) as tasks:
+            shared = tasks.shared((explainer, quiet_sun, onset, samples))
+            jobs = [
+                (output.absolute() / f"{name}.zarr", rasters, shared)
+                for name, rasters in by_observation.items()
+            ]
+            tasks.each(_score, jobs, told, wide=True)
 
 
 def _score(
-    stem: Path,
-    rasters: list[Raster],
-    explainer: Explainer,
-    quiet_sun: QuietSun,
-    onset: str | None,
-    samples: int,
-) -> None:
-    """Write the three products of one observation, and say what was found."""
+    path: Path,
+    files: list[Path],
+    how: tuple[Explainer, QuietSun, str | None, int],
+) -> Path:
+    """Write the cube of one observation, scored and explained."""
+    from preflare.cubes import write_cube
+    from preflare.scoring import scored
+
+    explainer, quiet_sun, onset, samples = how
+    rasters = [read_raster(file) for file in files]
+    cube = scored(rasters, explainer, quiet_sun, onset=onset, samples=samples)
+    return write_cube(cube, path, overwrite=True)
+
+
+def _sum_up(path: Path, explainer: Explainer) -> None:
+    """Write what a scored cube comes with, and say what was found."""
     import numpy as np
 
     from preflare.atomic import atomically
-    from preflare.cubes import open_cube, write_cube
+    from preflare.cubes import open_cube
     from preflare.errors import CubeError
     from preflare.quick_look import draw
-    from preflare.scoring import by_exposure, scored, shift_of
+    from preflare.scoring import by_exposure, shift_of
 
-    cube = scored(rasters, explainer, quiet_sun, onset=onset, samples=samples)
-    path = write_cube(cube, Path(f"{stem}.zarr"), overwrite=True)
+    stem = path.with_suffix("")
     stored = open_cube(path)
     table, shift = by_exposure(stored), shift_of(stored, explainer)
     with atomically(Path(f"{stem}.csv"), CubeError) as place:

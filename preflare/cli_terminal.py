@@ -9,7 +9,16 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from preflare.scheduler import ENVIRONMENT
+
 PATH: Any = click.Path(path_type=Path)
+SCHEDULER = click.option(
+    "--scheduler",
+    envvar=ENVIRONMENT,
+    metavar="ADDRESS",
+    help="Run tasks on the dask cluster whose scheduler is there, such as tcp://host:8786.  "
+    "[default: $PREFLARE_SCHEDULER, else threads of this machine]",
+)
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from preflare.cli_terminal import PATH, counting, err, out
+from preflare.cli_terminal import PATH, SCHEDULER, counting, err, out
 from preflare.errors import PreflareError
 
 
@@ -25,6 +25,7 @@ from preflare.errors import PreflareError
     type=click.IntRange(1),
     help="Observations of each class to test on.  [default: 5]",
 )
+@SCHEDULER
 @click.option("--force", is_flag=True, help="Replace a swarm that exists.")
 def train(
     cubes: tuple[Path, ...],
@@ -34,6 +35,7 @@ def train(
     epochs: int,
     seed: int,
     test: int,
+    scheduler: str | None,
     force: bool,
 ) -> None:
     """Train a swarm of networks to tell PF from AR spectra.
@@ -58,7 +60,7 @@ def train(
         data = LabelledSpectra.drawn(named, at_most=None, seed=seed)
     else:
         err.print("preparing the twin's spectra", style="dim")
-        data = Study(profile=profile, seed=seed).spectra()
+        data = Study(profile=profile, seed=seed, scheduler=scheduler).spectra()
     (partition,) = random_partitions(data.classes, count=1, test=test, seed=seed)
     split = balanced_split(partition, data.classes, data.observation, seed)
     with counting("training", members * epochs) as tell:
@@ -70,6 +72,7 @@ def train(
             epochs=epochs,
             seed=seed,
             checkpoint=output.with_name(f".{output.name}.training"),
+            scheduler=scheduler,
             progress=lambda done, _, loss: tell(done, f"training, loss {loss:.3f}"),
         )
     swarm.save(output)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from preflare.cli_terminal import PATH, counting, err, out
+from preflare.cli_terminal import PATH, SCHEDULER, counting, err, out
 
 
 @click.command()
@@ -14,6 +14,7 @@ from preflare.cli_terminal import PATH, counting, err, out
 @click.option("--profile", default="quick", help="quick or paper.  [default: quick]")
 @click.option("--seed", default=0, type=int, help="Every draw follows from it.  [default: 0]")
 @click.option("--no-noise", is_flag=True, help="Leave out noise, gaps, clipping and rounding.")
+@SCHEDULER
 @click.option("--force", is_flag=True, help="Replace observations simulated otherwise.")
 def simulate(
     observations: tuple[str, ...],
@@ -21,6 +22,7 @@ def simulate(
     profile: str,
     seed: int,
     no_noise: bool,
+    scheduler: str | None,
     force: bool,
 ) -> None:
     """Simulate observations of Table A1, with their truth.
@@ -41,7 +43,9 @@ def simulate(
             tell(len(finished))
 
         settings = Settings(profile, seed, not no_noise)
-        folders = simulate(rows, output, settings, force=force, progress=progress)
+        folders = simulate(
+            rows, output, settings, force=force, scheduler=scheduler, progress=progress
+        )
     for row, folder in zip(rows, folders, strict=True):
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
         out.print(f"{row.name:6} {folder}  {size:.1f} MB", markup=False)

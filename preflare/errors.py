@@ -70,6 +70,10 @@ class ExerciseError(PreflareError):
     """There is no such exercise, or an answer to it cannot be checked."""
 
 
+class ClusterError(PreflareError):
+    """Tasks cannot run where they were sent."""
+
+
 class ClaimError(PreflareError):
     """The ledger of claims is wrong, or a claim is recorded wrongly."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from preflare.observations import Observation, observation
 from preflare.products import cache_folder, kept
 from preflare.quietsun import QuietSun
 from preflare.rules import accepted, count_rules
+from preflare.scheduler import THREADS, running, scheduler_named
 from preflare.sizes import ARTIFICIAL, SIZES
 from preflare.sources import Iris, Source, Twin
 from preflare.stages import Stage, stage_key
@@ -40,6 +42,7 @@ class Observed:
         profile: str = "quick",
         seed: int = 0,
         cache: str | Path | None = None,
+        scheduler: str | None = None,
         *,
         fetched: bool = True,
     ) -> None:
@@ -50,13 +53,13 @@ class Observed:
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise StudyError(f"The seed {seed!r} is no whole number from 0 on: give one.")
         self.cache = cache_folder(cache)
-        twin = source == "twin"
-        folder = self.cache / FETCHED if fetched else None
-        self._from: Source = Twin(profile, seed, self.cache) if twin else Iris(folder)
+        self._fetched = self.cache / FETCHED if fetched else None
         self.source = source
         self.profile = profile
         self.seed = seed
         self.size = SIZES[profile]
+        self.scheduler = scheduler_named(scheduler)
+        self._from: Source = self._source()
 
     def __repr__(self) -> str:
         about = f"source={self.source!r}, profile={self.profile!r}, seed={self.seed}"
@@ -153,11 +156,8 @@ class Observed:
             As from `preflare.clean`, with the quiet-Sun bit set and ``t_onset`` known for PF.
         """
         self._from.files(self.observations(), progress)
-        cubes = {}
-        for each in self.observations():
-            cubes[each.name] = self._cube(each)
-            progress(self._cube_path(each))
-        return cubes
+        paths = self._cube_paths(self.observations(), progress)
+        return {name: open_cube(path) for name, path in paths.items()}
 
     def table(self) -> pd.DataFrame:
         """Return the number of spectra that each rule finds, one row an observation."""
@@ -181,14 +181,66 @@ class Observed:
             settings["editions"] = editions
         return stage_key(stage, seed=self.seed, **settings)
 
-    def _cube_path(self, each: Observation) -> Path:
-        folder = self.cache / f"cubes-{self.profile}-{self._key('cube', [each.name])}"
-        return folder / f"{each.observation_id}.zarr"
+    def _source(self) -> Source:
+        if self.source == "iris":
+            return Iris(self._fetched)
+        return Twin(self.profile, self.seed, self.cache, self.scheduler)
+
+    def _here(self) -> Self:
+        """Return the same study, all of whose tasks run where it is."""
+        study = copy(self)
+        study.scheduler = THREADS
+        study._from = study._source()
+        return study
 
     def _cube(self, each: Observation) -> xr.Dataset:
-        def make(path: Path) -> None:
-            onset = self._from.onset(each.name)
-            cube = clean_observation(self.rasters(each.name), onset=onset)
-            write_cube(self.quiet_sun().flag(cube), path)
+        return open_cube(self._cube_paths([each], lambda _: None)[each.name])
 
-        return open_cube(kept(self._cube_path(each), make))
+    def _cube_paths(
+        self, observations: Sequence[Observation], progress: Callable[[Path], None]
+    ) -> dict[str, Path]:
+        paths = {
+            each.name: self.cache
+            / f"cubes-{self.profile}-{self._key('cube', [each.name])}"
+            / f"{each.observation_id}.zarr"
+            for each in observations
+        }
+
+        def prepared() -> Observed:
+            self._from.files(observations, lambda _: None)
+            self.quiet_sun()
+            return self._here()
+
+        self._made(_make_cube, paths, prepared, progress)
+        return paths
+
+    def _made(
+        self,
+        make: Callable[[str, Path, Any], Path],
+        paths: Mapping[str, Path],
+        prepared: Callable[[], Any],
+        progress: Callable[[Path], None],
+    ) -> None:
+        """Have products made that are not there, each by a task.
+
+        The task is given an observation's name, the product's path, and what was prepared for all.
+        """
+        todo = {name: path for name, path in paths.items() if not path.exists()}
+        for path in paths.values():
+            if path not in todo.values():
+                progress(path)
+        if todo:
+            ready = prepared()
+            with running(self.scheduler, self.cache) as tasks:
+                ready = tasks.shared(ready)
+                jobs = [(name, path, ready) for name, path in todo.items()]
+                tasks.each(make, jobs, progress, wide=True)
+
+
+def _make_cube(name: str, path: Path, study: Observed) -> Path:
+    def make(place: Path) -> None:
+        onset = study._from.onset(name)
+        cube = clean_observation(study.rasters(name), onset=onset)
+        write_cube(study.quiet_sun().flag(cube), place)
+
+    return kept(path, make)

@@ -22,6 +22,7 @@ from preflare.observations import Observation, observation, read_observations
 from preflare.products import kept
 from preflare.quietsun import QuietSun
 from preflare.rules import accepted
+from preflare.scheduler import THREADS, running
 from preflare.shipped import SAMPLE_RASTER, shipped
 from preflare.stages import stage_key
 from preflare.twin.observing import Settings
@@ -78,12 +79,15 @@ class Twin:
         Every draw follows from it.
     cache : Path
         Folder that keeps what was simulated.
+    scheduler : str
+        Where it is made, see `preflare.scheduler.scheduler_named`.
     """
 
     name = "twin"
 
-    def __init__(self, profile: str, seed: int, cache: Path) -> None:
+    def __init__(self, profile: str, seed: int, cache: Path, scheduler: str = THREADS) -> None:
         self._profile, self._seed, self._cache = profile, seed, cache
+        self._scheduler = scheduler
 
     def observations(self) -> tuple[Observation, ...]:
         """See `Source.observations`."""
@@ -94,7 +98,9 @@ class Twin:
         key = stage_key("simulation", seed=self._seed, source=self.name, profile=self._profile)
         folder = self._cache / f"twin-{self._profile}-{key}"
         settings = Settings(self._profile, self._seed)
-        return simulate(list(observations), folder, settings, progress=progress)
+        return simulate(
+            list(observations), folder, settings, scheduler=self._scheduler, progress=progress
+        )
 
     def onset(self, name: str) -> str | None:
         """See `Source.onset`."""
@@ -119,11 +125,8 @@ class Twin:
 
     def quiet_spectra(self) -> NDArray[np.float32]:
         """See `Source.quiet_spectra`."""
-        key = stage_key("simulation", seed=self._seed, source=self.name, profile=self._profile)
-        settings = Settings("quick", self._seed)
-        modes = [observation(name) for name in QUIET_MODES]
         spectra = []
-        for target in simulate(modes, self._cache / f"quiet-{key}", settings, quiet=True):
+        for target in self._quiet_files():
             rasters = [read_raster(file) for file in sorted(target.glob("*_raster_*.fits"))]
             cube = clean_observation(rasters).load()
             spectra.append(cube["intensity"].values[accepted(cube)])
@@ -133,11 +136,25 @@ class Twin:
         """See `Source.quiet_sun`. It is trained if need be."""
         key = stage_key("quiet", seed=self._seed, source=self.name, profile="quick")
         path = self._cache / f"quiet-sun-{key}.safetensors"
-        kept(path, lambda place: QuietSun.train(self.quiet_spectra(), seed=self._seed).save(place))
+        if not path.exists():
+            self._quiet_files()
+            here = Twin(self._profile, self._seed, self._cache)
+            with running(self._scheduler, self._cache) as tasks:
+                tasks.each(_train_quiet_sun, [(here, self._seed, path)], wide=True)
         return QuietSun.load(path)
+
+    def _quiet_files(self) -> list[Path]:
+        key = stage_key("simulation", seed=self._seed, source=self.name, profile=self._profile)
+        settings, folder = Settings("quick", self._seed), self._cache / f"quiet-{key}"
+        modes = [observation(name) for name in QUIET_MODES]
+        return simulate(modes, folder, settings, quiet=True, scheduler=self._scheduler)
 
     def _folder(self, name: str) -> Path:
         return self.files([observation(name)], lambda _: None)[0]
+
+
+def _train_quiet_sun(twin: Twin, seed: int, path: Path) -> Path:
+    return kept(path, lambda place: QuietSun.train(twin.quiet_spectra(), seed=seed).save(place))
 
 
 class Iris:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,7 +19,6 @@ from preflare.cubes import open_cube, write_cube
 from preflare.errors import StudyError
 from preflare.explainer import Explainer
 from preflare.labelled import LabelledSpectra
-from preflare.observations import Observation
 from preflare.observed import Observed
 from preflare.partitions import Partition, folds, random_partitions
 from preflare.products import kept
@@ -56,9 +56,16 @@ class Study(Observed):
     fetched : bool
         Whether real observations are those that were fetched; if not, or if there are none, it is
         the cut-out that travels with preflare.
+    scheduler : str, optional
+        Where files, cubes, networks, scores and attributions are made: ``"threads"`` of this
+        machine, or a dask cluster by the address of its scheduler, such as ``"tcp://host:8786"``.
+        The bits are the same on processors of the same kind. Default: `$PREFLARE_SCHEDULER`, else
+        threads.
 
     Raises
     ------
+    ClusterError
+        If the address of the scheduler makes no sense; later, if the cluster cannot be used.
     StudyError
         If there is no such source or profile, or the seed is no whole number from 0 on.
 
@@ -189,6 +196,7 @@ class Study(Observed):
                 seed=self.seed,
                 penalty=penalty,
                 checkpoint=path.with_suffix(".training"),
+                scheduler=self.scheduler,
                 progress=progress,
             )
             swarm.save(place)
@@ -327,20 +335,24 @@ class Study(Observed):
         only: Sequence[str] | None = None,
     ) -> dict[str, xr.Dataset]:
         folder = self.cache / f"{product}-{self.source}-{self.profile}-{self._key('explaining')}"
-        ready = cache(explainer)
-        found = {}
-        for each in self.observations():
-            if only is not None and each.name not in only:
-                continue
+        wanted = [each for each in self.observations() if only is None or each.name in only]
+        paths = {each.name: folder / f"{each.observation_id}.zarr" for each in wanted}
 
-            def make(place: Path, each: Observation = each) -> None:
-                with threadpool_limits(1):
-                    write_cube(explain(ready(), self._cube(each)), place)
+        def prepared() -> tuple[Study, Explainer, Any]:
+            return self._here(), explainer(), explain
 
-            path = kept(folder / f"{each.observation_id}.zarr", make)
-            found[each.name] = open_cube(path)
-            progress(path)
-        return found
+        self._made(_make_explained, paths, prepared, progress)
+        return {name: open_cube(path) for name, path in paths.items()}
+
+
+def _make_explained(name: str, path: Path, how: tuple[Study, Explainer, Any]) -> Path:
+    study, explainer, explain = how
+
+    def make(place: Path) -> None:
+        with threadpool_limits(1):
+            write_cube(explain(explainer, study.cube(name)), place)
+
+    return kept(path, make)
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,7 @@ from preflare.kernels.convnet import WEIGHTS
 from preflare.members import CHECKPOINTS, CURVES, Members, Settings
 from preflare.network import ConvNet
 from preflare.network_inputs import checked_labels, checked_spectra
+from preflare.scheduler import running
 from preflare.splits import Split
 from preflare.training import check_backend, identity_of, sides_of, train
 from preflare.weights import read_weights, write_weights
@@ -76,6 +77,7 @@ class Swarm:
         backend: Literal["compiled", "torch"] = "compiled",
         device: str = "cpu",
         workers: int | None = None,
+        scheduler: str | None = None,
         progress: Callable[[int, int, float], None] = lambda done, total, loss: None,
     ) -> Swarm:
         """Train a swarm (Panos et al. 2023, sections 3, 6 and 7).
@@ -117,6 +119,10 @@ class Swarm:
             Where torch computes, such as ``"cuda"``.
         workers : int, optional
             Threads of the compiled loops. Default: as many as there are cores.
+        scheduler : str, optional
+            Where to train: ``"threads"`` of this machine, or a dask cluster by the address of its
+            scheduler, which takes a member a task, or with the backend ``"torch"`` all in one.
+            Default: `$PREFLARE_SCHEDULER`, else threads.
         progress : callable
             Called with the number of epochs done by all members together, their total, and the
             mean of the members' latest training losses.
@@ -128,13 +134,16 @@ class Swarm:
 
         Raises
         ------
+        ClusterError
+            If there is no such cluster, or it cannot be used.
         NetworkError
             If spectra, labels, splits or settings make no sense, or the checkpoint belongs to
             another training or cannot be written.
         """
         values = checked_spectra(spectra)
         marks = checked_labels(labels, len(values))
-        check_backend(backend, device)
+        with running(scheduler) as tasks:
+            tasks.each(check_backend, [(backend, device)], wide=True)
         settings = Settings(epochs, seed, batch, learning_rate, penalty, patience)
         sides = sides_of(splits, members, marks)
         identity = identity_of(values, marks, sides, settings, backend)
@@ -166,6 +175,7 @@ class Swarm:
             backend=backend,
             device=device,
             workers=workers,
+            scheduler=scheduler,
             after_round=after_round,
         )
         if store is not None:

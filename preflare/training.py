@@ -5,21 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from dask.base import compute
-from dask.delayed import delayed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from preflare.errors import NetworkError, reason
 from preflare.kernels import training as kernels
 from preflare.kernels.ahead import compile_ahead
 from preflare.kernels.reference import Together
 from preflare.members import Members, Settings, Sides, shuffled
+from preflare.scheduler import running
 from preflare.splits import Split
 
 Array = NDArray[Any]
@@ -98,6 +96,7 @@ def train(
     backend: Literal["compiled", "torch"] = "compiled",
     device: str = "cpu",
     workers: int | None = None,
+    scheduler: str | None = None,
     after_round: Callable[[Members], None] = lambda members: None,
 ) -> Members:
     """Take members from where they are to the end of their training.
@@ -114,7 +113,7 @@ def train(
         For each member.
     settings : Settings
         How to train.
-    backend, device, workers
+    backend, device, workers, scheduler
         See `preflare.Swarm.train`.
     after_round : callable
         Called with all members about `ROUNDS` times.
@@ -125,32 +124,44 @@ def train(
     """
     length = -(-settings.epochs // ROUNDS)
     first = int(members.epochs[members.going(settings)].min(initial=settings.epochs))
-    for until in range(first + length, settings.epochs + length, length):
-        until = min(until, settings.epochs)
-        if backend == "torch":
-            engine = Together(spectra, labels, device)
-            members = advance(members, engine, labels, sides, settings, until)
-        else:
-            compiled = Compiled(spectra, labels)
-            step = delayed(advance, pure=False, traverse=False)
-            alone = [
-                step(
-                    members.some(slice(m, m + 1)),
-                    compiled,
-                    labels,
-                    sides[m : m + 1],
-                    settings,
-                    until,
-                )
-                for m in range(len(members))
-            ]
-            with threadpool_limits(1):
-                options = {} if workers is None else {"num_workers": workers}
-                members = Members.join(compute(*alone, **options))
-        after_round(members)
-        if not members.going(settings).any():
-            break
+    with running(scheduler, workers=workers) as tasks:
+        task = tasks.shared(_Training(spectra, labels, list(sides), settings, backend, device))
+        for until in range(first + length, settings.epochs + length, length):
+            until = min(until, settings.epochs)
+            parts = _parts(len(members), backend)
+            jobs = [(task, members.some(part), part, until) for part in parts]
+            members = Members.join(tasks.each(_further, jobs, wide=backend == "torch"))
+            after_round(members)
+            if not members.going(settings).any():
+                break
     return members
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What the tasks of a training share."""
+
+    spectra: Array
+    labels: NDArray[np.int8]
+    sides: list[Sides]
+    settings: Settings
+    backend: str
+    device: str
+
+
+def _parts(members: int, backend: str) -> list[slice]:
+    """Part members into tasks: torch takes all at once."""
+    if backend == "torch":
+        return [slice(0, members)]
+    return [slice(member, member + 1) for member in range(members)]
+
+
+def _further(shared: _Training, members: Members, part: slice, until: int) -> Members:
+    """Train some members up to an epoch."""
+    data = shared.spectra, shared.labels
+    # Made here, since loops are compiled on the machine that runs them.
+    engine = Together(*data, shared.device) if shared.backend == "torch" else Compiled(*data)
+    return advance(members, engine, shared.labels, shared.sides[part], shared.settings, until)
 
 
 def advance(

@@ -66,6 +66,7 @@ class Compiled:
 
     def outputs(self, spectra: Array) -> Array:
         """See `Differentiable.outputs`."""
+        compile_ahead()  # on whichever machine this is
         out = np.empty(len(spectra), np.float32)
         kernels.outputs(self._weights, self._wanted, self._squashed, spectra, out)
         return out
@@ -74,6 +75,7 @@ class Compiled:
         self, baselines: Array, place: NDArray[np.int64], alpha: Array, spectra: Array
     ) -> tuple[Array, Array, Array]:
         """See `Differentiable.sums`."""
+        compile_ahead()
         gradient, product = np.empty_like(spectra), np.empty_like(spectra)
         risen = np.empty((len(spectra), place.size), np.float32)
         drawn = self._weights, self._wanted, self._squashed, baselines, place, alpha

@@ -8,14 +8,11 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from dask.base import compute
-from dask.delayed import delayed
-from threadpoolctl import threadpool_limits
-
 from preflare.atomic import alone, atomically
 from preflare.errors import SimulationError, reason
 from preflare.observations import Observation, read_observations
 from preflare.observations import observation as look_up
+from preflare.scheduler import running
 from preflare.twin.blends import blends
 from preflare.twin.library import WAVELENGTH
 from preflare.twin.modes import mode, profile_named
@@ -32,6 +29,7 @@ def simulate(
     *,
     force: bool = False,
     quiet: bool = False,
+    scheduler: str | None = None,
     progress: Callable[[Path], None] = lambda finished: None,
 ) -> list[Path]:
     """Simulate observations into a folder each.
@@ -50,6 +48,8 @@ def simulate(
         Replace folders that were simulated under other settings.
     quiet : bool
         Look at the quiet Sun in the same modes instead of at active regions.
+    scheduler : str, optional
+        Where, see `preflare.scheduler.scheduler_named`.
     progress : callable
         Called with each folder as soon as it is there.
 
@@ -61,6 +61,8 @@ def simulate(
 
     Raises
     ------
+    ClusterError
+        If there is no such cluster, or it cannot be used.
     SimulationError
         If the settings make no sense, the disk is too full, the folder cannot be written, or holds
         something else under an observation's name.
@@ -75,19 +77,12 @@ def simulate(
         if _is_there(target, settings.asked(observation, quiet=quiet), force=force):
             progress(target)
         else:
-            todo.append((observation, target))
-    _check_room(folder, [observation for observation, _ in todo], settings)
-
-    def make(observation: Observation, target: Path) -> None:
-        with alone(target):
-            if not _is_there(target, settings.asked(observation, quiet=quiet), force=force):
-                _make(Observing(observation, settings, quiet=quiet), target)
-        progress(target)
-
+            todo.append((observation, target, settings, quiet, force))
+    _check_room(folder, [observation for observation, *_ in todo], settings)
     if todo:
         blends()  # once, before threads ask for it together
-    with threadpool_limits(1):
-        compute(*(delayed(make)(*job) for job in todo), scheduler="threads")
+        with running(scheduler, folder) as tasks:
+            tasks.each(_make, todo, progress)
     return targets
 
 
@@ -148,7 +143,12 @@ def _check_room(folder: Path, observations: list[Observation], settings: Setting
         )
 
 
-def _make(job: Observing, target: Path) -> None:
-    with atomically(target, SimulationError) as place:
-        place.mkdir()
-        job.write(place)
+def _make(
+    observation: Observation, target: Path, settings: Settings, quiet: bool, force: bool
+) -> Path:
+    with alone(target):
+        if not _is_there(target, settings.asked(observation, quiet=quiet), force=force):
+            with atomically(target, SimulationError) as place:
+                place.mkdir()
+                Observing(observation, settings, quiet=quiet).write(place)
+    return target
