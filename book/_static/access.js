@@ -58,13 +58,14 @@
     nameTitle();
     nameButtons();
     nameArrows();
-    reachScrollers();
+    // Not the window's size: the text goes on changing its own while the sidebars slide.
+    const text = document.querySelector("main article") || document.querySelector("main");
+    new ResizeObserver(reachScrollers).observe(text);
   });
   // Formulas are set, and tables unfolded, when the page is there already.
   window.addEventListener("load", function () {
     nameButtons();
     reachScrollers();
   });
-  window.addEventListener("resize", reachScrollers);
   document.addEventListener("toggle", reachScrollers, true);
 })();

@@ -4,10 +4,6 @@ import re
 
 import pytest
 
-from tests.browser.test_site import browser, visit
-
-__all__ = ["browser", "visit"]
-
 
 def told(page, name):
     return page.inner_text(f"#explore-{name}-told")

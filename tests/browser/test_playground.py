@@ -15,9 +15,6 @@ from preflare.explain.expected_gradients import attribute
 from preflare.explain.gradcam import placed, signed_maps
 from preflare.explainer import Explainer
 from preflare.playground.shape import FITTED, profile, reshaped
-from tests.browser.test_site import browser
-
-__all__ = ["browser"]
 
 CLOSE = 1e-5
 APP = "document.getElementById('pg-app').playground"

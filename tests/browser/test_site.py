@@ -1,55 +1,12 @@
 """The site in headless Chromium: no complaint, no request to a network, nothing cut off."""
 
-import os
-import shutil
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.book.test_pages import FIGURES, NAMES
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-            "--disable-component-update", "--no-first-run"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM and not os.environ.get("CI"):
-        pytest.skip("no Chromium on this machine; install it to run the browser tests")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=[(1400, "light"), (1400, "dark"), (390, "light"), (320, "dark")],
-                ids=lambda value: f"{value[0]}-{value[1]}")  # fmt: skip
-def visit(request, browser, site):
-    width, scheme = request.param
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    context.set_default_timeout(120_000)  # the machine may be busy with something else
-    troubles = []
-
-    def open_page(name):
-        page = context.new_page()
-        page.on("console", lambda message: message.type in ("error", "warning")
-                and troubles.append(f"console: {message.text}"))  # fmt: skip
-        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-        page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}"))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:"))
-                or troubles.append(f"external: {request.url}"))  # fmt: skip
-        page.goto((site / f"{name}.html").as_uri())
-        page.wait_for_load_state("networkidle")
-        return page, troubles
-
-    yield open_page
-    context.close()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,24 +1,11 @@
 """The slides in headless Chromium: by keyboard, in print, without scripts, and for everyone."""
 
-import os
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
-from tests.browser.test_site import CHROMIUM, SWITCHES
+from tests.browser.conftest import SETTLED
 
 SIZES = {"lecture": (1400, 800), "phone": (390, 800), "narrow": (320, 640)}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM and not os.environ.get("CI"):
-        pytest.skip("no Chromium on this machine; install it to run the browser tests")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -38,7 +25,7 @@ def deck(browser, site):
         page.on("request", lambda request: request.url.startswith("file:")
                 or troubles.append(request.url))  # fmt: skip
         page.goto((site / "slides.html").as_uri())
-        page.wait_for_load_state("networkidle")
+        page.wait_for_function(SETTLED)
         return page
 
     yield opened

@@ -6,9 +6,6 @@ from urllib.parse import unquote
 import pytest
 
 from tests.browser.test_access import PAGES
-from tests.browser.test_site import browser
-
-__all__ = ["browser"]
 
 PAINTED = "performance.getEntriesByName('first-contentful-paint').map(each => each.startTime)[0]"
 
