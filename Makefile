@@ -22,7 +22,7 @@ BOOK_FLAGS ?= --jobs 2
 PY := $(ENV)/bin/python
 READY := $(ENV)/.preflare-ready
 
-.PHONY: book test env lock picture clean
+.PHONY: book test faults env lock picture clean
 .DELETE_ON_ERROR:
 
 book: $(READY)
@@ -37,6 +37,10 @@ test: $(READY)
 	case $$beside in 0|5) ;; *) exit $$beside ;; esac; \
 	$(PY) -m pytest -m alone $(TEST_FLAGS); alone=$$?; \
 	case $$beside-$$alone in 0-0|0-5|5-0) ;; *) exit $$alone ;; esac
+
+# All faults that are to be survived; `make test` makes a part of them.
+faults: $(READY)
+	$(PY) -m pytest --numprocesses logical --dist worksteal --faults=full tests/faults $(TEST_FLAGS)
 
 env: $(READY)
 

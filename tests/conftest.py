@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,28 @@ from tests.archive_server import serving
 # The same examples on every run: a failure is found again, and none comes as a surprise.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+FAULTS = "faults: "
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--faults", choices=["short", "full"], default="short", help="how many faults to survive"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many faults of each kind were survived."""
+    survived: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        for name, times in getattr(report, "user_properties", []):
+            if name.startswith(FAULTS):
+                survived[name.removeprefix(FAULTS)] += times
+    if survived:
+        terminalreporter.section("faults survived")
+        for kind, times in sorted(survived.items()):
+            terminalreporter.line(f"{times:6,} {kind}")
+
 
 DISPERSION = 0.02546
 FIRST = 2790.4893
