@@ -1,8 +1,6 @@
 """Synthetic level 2 files with the layout of real ones, and the spectra to put into them."""
 
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -58,14 +56,6 @@ def mg_profile(wavelength: NDArray[Any] = WAVELENGTH) -> NDArray[np.float32]:
         profile += height * np.exp(-0.5 * (offset / 0.2) ** 2)
         profile -= 0.4 * height * np.exp(-0.5 * (offset / 0.07) ** 2)
     return profile.astype(np.float32)
-
-
-def preflare(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user would, with warnings as errors."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "preflare", *map(str, arguments)],
-        capture_output=True, text=True, check=False, cwd=cwd,
-    )  # fmt: skip
 
 
 @pytest.fixture

@@ -39,12 +39,11 @@ print("answer", 21 * factor)
 """
 
 
-@pytest.fixture
-def book(tmp_path):
-    (tmp_path / "book").mkdir()
-    (tmp_path / "data").mkdir()
-    shutil.copy(ROOT / "requirements.lock", tmp_path)
-    (tmp_path / "_config.yml").write_text(
+def small_book(folder):
+    (folder / "book").mkdir()
+    (folder / "data").mkdir()
+    shutil.copy(ROOT / "requirements.lock", folder)
+    (folder / "_config.yml").write_text(
         textwrap.dedent(
             """\
             title: Small
@@ -55,13 +54,32 @@ def book(tmp_path):
             """
         )
     )
-    (tmp_path / "book" / "_toc.yml").write_text(
+    (folder / "book" / "_toc.yml").write_text(
         "format: jb-book\nroot: index\nchapters:\n- file: chapter\n- file: status\n"
     )
-    (tmp_path / "book" / "references.bib").write_text("@book{b, title={B}, author={A}, year=2000}")
-    (tmp_path / "book" / "index.md").write_text("# Small\n\nA small book.\n")
-    (tmp_path / "book" / "chapter.md").write_text(CHAPTER)
-    (tmp_path / "book" / "status.md").write_text("# Status\n\n```{include} status-table.md\n```\n")
+    (folder / "book" / "references.bib").write_text("@book{b, title={B}, author={A}, year=2000}")
+    (folder / "book" / "index.md").write_text("# Small\n\nA small book.\n")
+    (folder / "book" / "chapter.md").write_text(CHAPTER)
+    (folder / "book" / "status.md").write_text("# Status\n\n```{include} status-table.md\n```\n")
+    return Book(folder, folder / "_build")
+
+
+@pytest.fixture
+def book(tmp_path):
+    return small_book(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def once_built(tmp_path_factory):
+    book = small_book(tmp_path_factory.mktemp("book"))
+    book.build(say=quietly)
+    return book
+
+
+@pytest.fixture
+def built(once_built, tmp_path):
+    """Give the book as it is after a build."""
+    shutil.copytree(once_built.root, tmp_path, dirs_exist_ok=True)
     return Book(tmp_path, tmp_path / "_build")
 
 
@@ -142,33 +160,31 @@ def test_files_given_as_parameters_are_found_from_where_the_user_stands(
     assert "answer mine" in page(book)
 
 
-def test_force_runs_what_is_up_to_date(book):
-    book.build(say=quietly)
+def test_force_runs_what_is_up_to_date(built):
     said = []
-    book.build(force=True, say=said.append)
+    built.build(force=True, say=said.append)
     assert said[0] == "running chapter"
 
 
-def test_a_failing_cell_is_named_and_the_last_good_page_stays(book):
-    book.build(say=quietly)
-    good = page(book)
-    changed(book, "21 * factor", "21 / (factor - 2)")
-    line = (book.root / "book" / "chapter.md").read_text().splitlines().index(
+def test_a_failing_cell_is_named_and_the_last_good_page_stays(built):
+    good = page(built)
+    changed(built, "21 * factor", "21 / (factor - 2)")
+    line = (built.root / "book" / "chapter.md").read_text().splitlines().index(
         'print("answer", 21 / (factor - 2))'
     ) + 1  # fmt: skip
     with pytest.raises(BookError) as caught:
-        book.build(say=quietly)
+        built.build(say=quietly)
     message = str(caught.value)
     assert f"Chapter chapter failed at line {line} of chapter.md (code cell 2)" in message
     assert "ZeroDivisionError: division by zero" in message
-    assert page(book) == good
-    assert book.status()[0].state == "failed since"
-    assert (book.folder / "runs" / "chapter.failed.ipynb").is_file()
-    assert not list((book.folder / "runs").glob("*unfinished*"))
+    assert page(built) == good
+    assert built.status()[0].state == "failed since"
+    assert (built.folder / "runs" / "chapter.failed.ipynb").is_file()
+    assert not list((built.folder / "runs").glob("*unfinished*"))
 
-    changed(book, "21 / (factor - 2)", "21 * factor")
-    book.build(say=quietly)
-    assert book.status()[0].state == "up to date"
+    changed(built, "21 / (factor - 2)", "21 * factor")
+    built.build(say=quietly)
+    assert built.status()[0].state == "up to date"
 
 
 def test_a_kernel_that_dies_is_an_error_too(book):
@@ -179,25 +195,22 @@ def test_a_kernel_that_dies_is_an_error_too(book):
     assert book.status()[0].state == "failed"
 
 
-@pytest.mark.parametrize(
-    ("fault", "complaint"),
-    [
-        ("See {numref}`nowhere`.", "nowhere"),
-        ("See {cite:p}`nobody2000`.", "nobody2000"),
-        ("See [](nothing.md).", "nothing"),
-        ("{glue:text}`unheard`", "unheard"),
-        ("![](none.png)", "none.png"),
-    ],
-)
-def test_a_page_with_a_fault_does_not_replace_the_last_good_one(book, fault, complaint):
-    book.build(say=quietly)
-    good = page(book, "index")
-    (book.root / "book" / "index.md").write_text(f"# Small\n\n{fault}\n")
-    for _ in range(2):  # the second time Sphinx must not take the page for done
+def test_a_page_with_a_fault_does_not_replace_the_last_good_one(built):
+    good = page(built, "index")
+    faults = {
+        "See {numref}`nowhere`.": "nowhere",
+        "See {cite:p}`nobody2000`.": "nobody2000",
+        "See [](nothing.md).": "nothing",
+        "{glue:text}`unheard`": "unheard",
+        "![](none.png)": "none.png",
+    }
+    # The last one twice: the second time Sphinx must not take the page for done.
+    for fault, complaint in [*faults.items(), ("![](none.png)", "none.png")]:
+        (built.root / "book" / "index.md").write_text(f"# Small\n\n{fault}\n")
         with pytest.raises(BookError, match="does not render") as caught:
-            book.build(say=quietly)
+            built.build(say=quietly)
         assert complaint in str(caught.value)
-        assert page(book, "index") == good
+        assert page(built, "index") == good
 
 
 def test_a_chapter_that_makes_no_notebook_is_named(book):
@@ -206,11 +219,13 @@ def test_a_chapter_that_makes_no_notebook_is_named(book):
         book.build(say=quietly)
 
 
-def test_status_tells_never_run_and_stale(book):
+def test_status_tells_never_run(book):
     assert book.status()[0].state == "never run"
-    book.build(say=quietly)
-    changed(book, "21 * factor", "20 * factor")
-    assert book.status()[0].state == "stale"
+
+
+def test_status_tells_stale(built):
+    changed(built, "21 * factor", "20 * factor")
+    assert built.status()[0].state == "stale"
 
 
 def test_status_page_shows_what_the_whole_book_took_when_it_was_measured(book):

@@ -2,12 +2,15 @@
 
 import gzip
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import preflare as pf
-from tests.conftest import mg_profile, preflare
+from tests.conftest import mg_profile
+from tests.warm import IMPORTED, preflare
 
 
 def names_in(folder):
@@ -16,6 +19,14 @@ def names_in(folder):
 
 def leftovers(folder):
     return sorted(path.name for path in folder.rglob("*"))
+
+
+def test_starting_cold_warns_of_nothing():
+    for run in (["-m", "preflare", "--version"], ["-c", f"import {', '.join(IMPORTED)}"]):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", *run], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_help_is_there_for_every_command():

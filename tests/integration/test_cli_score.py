@@ -7,7 +7,8 @@ from PIL import Image
 
 import preflare as pf
 from preflare.explainer import Explainer
-from tests.conftest import mg_profile, preflare
+from tests.conftest import mg_profile
+from tests.warm import preflare
 
 REAL = pf.shipped(pf.SAMPLE_RASTER)
 NAME = "20140329_140938_3860258481"

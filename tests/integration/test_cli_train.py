@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import preflare as pf
-from tests.conftest import mg_profile, preflare
+from tests.conftest import mg_profile
+from tests.warm import preflare
 
 ONSET = "2014-03-29T17:00"
 

@@ -19,7 +19,7 @@ from preflare.scheduler import ENVIRONMENT, THREADS, Threads, running, scheduler
 from preflare.splits import Split
 from preflare.twin.observing import Settings
 from preflare.twin.simulate import chosen, simulate
-from tests.conftest import preflare
+from tests.warm import preflare
 
 ALIKE = ("AR 3", "PF 14")
 

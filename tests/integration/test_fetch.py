@@ -31,7 +31,7 @@ from tests.archive_server import (
     status,
     whole,
 )
-from tests.conftest import preflare
+from tests.warm import preflare
 
 PF_14, AR_3 = "20140329_140938_3860258481", "20150521_185917_3800507454"
 CADENCE = 75.0

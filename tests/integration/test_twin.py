@@ -20,6 +20,7 @@ from preflare.twin.modes import BEFORE_ONSET, PROFILES, mode
 from preflare.twin.observing import Observing, Settings
 from preflare.twin.simulate import chosen, described, simulate
 from tests.integration.test_irispy import read_with_irispy
+from tests.warm import preflare
 
 SOME = ("PF 14", "PF 18", "AR 8")
 
@@ -189,9 +190,7 @@ def test_what_is_there_is_not_made_again(simulated):
 )
 def test_bad_settings_are_one_sentence_and_leave_nothing(arguments, said, tmp_path):
     target = tmp_path / "out"
-    done = subprocess.run(
-        command(*arguments, "--output", target), capture_output=True, text=True, check=False
-    )
+    done = preflare("simulate", *arguments, "--output", target)
     assert done.returncode == 1
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
