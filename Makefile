@@ -40,7 +40,7 @@ test: $(READY)
 
 # All faults that are to be survived; `make test` makes a part of them.
 faults: $(READY)
-	$(PY) -m pytest --numprocesses logical --dist worksteal --faults=full tests/faults $(TEST_FLAGS)
+	$(PY) -m pytest --numprocesses logical --dist worksteal --thorough tests/faults $(TEST_FLAGS)
 
 env: $(READY)
 

@@ -25,8 +25,9 @@ FAULTS = "faults: "
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--faults", choices=["short", "full"], default="short", help="how many faults to survive"
-    )
+        "--thorough", action="store_true", help="test more than twelve minutes allow: all faults,"
+        " pages at every size in both themes, files of 20 GB"
+    )  # fmt: skip
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -141,6 +142,12 @@ def archive() -> Any:
     """Give a server on this machine that plays the mission's archive."""
     with serving() as playing:
         yield playing
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Tell whether to test more than `make test` has the time for."""
+    return bool(request.config.getoption("--thorough"))
 
 
 @pytest.fixture(scope="session")

@@ -28,22 +28,28 @@ def browser():
         browser.close()
 
 
+def complaints(page):
+    """Give the list that what a page complains of from now on, or asks a network for, goes to."""
+    troubles = []
+    page.on("console", lambda message: message.type in ("error", "warning")
+            and troubles.append(f"console: {message.text}"))  # fmt: skip
+    page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+    page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}"))
+    page.on("request", lambda request: request.url.startswith(("file:", "data:"))
+            or troubles.append(f"external: {request.url}"))  # fmt: skip
+    return troubles
+
+
 @pytest.fixture(params=[(1400, "light"), (1400, "dark"), (390, "light"), (320, "dark")],
                 ids=lambda value: f"{value[0]}-{value[1]}")  # fmt: skip
 def visit(request, browser, site):
     width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     context.set_default_timeout(120_000)  # the machine may be busy with something else
-    troubles = []
 
     def open_page(name):
         page = context.new_page()
-        page.on("console", lambda message: message.type in ("error", "warning")
-                and troubles.append(f"console: {message.text}"))  # fmt: skip
-        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-        page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}"))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:"))
-                or troubles.append(f"external: {request.url}"))  # fmt: skip
+        troubles = complaints(page)
         page.goto((site / f"{name}.html").as_uri())
         page.wait_for_function(SETTLED)
         return page, troubles

@@ -15,6 +15,7 @@ from preflare.explain.expected_gradients import attribute
 from preflare.explain.gradcam import placed, signed_maps
 from preflare.explainer import Explainer
 from preflare.playground.shape import FITTED, profile, reshaped
+from tests.browser.conftest import complaints
 
 CLOSE = 1e-5
 APP = "document.getElementById('pg-app').playground"
@@ -40,13 +41,8 @@ def visit(browser, site):
             viewport={"width": width, "height": height}, color_scheme=scheme, **how
         )
         contexts.append(context)
-        page, troubles = context.new_page(), []
-        page.on("console", lambda message: message.type in ("error", "warning")
-                and troubles.append(f"console: {message.text}"))  # fmt: skip
-        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-        page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}"))
-        page.on("request", lambda request: request.url.startswith(("file:", "data:"))
-                or troubles.append(f"external: {request.url}"))  # fmt: skip
+        page = context.new_page()
+        troubles = complaints(page)
         page.goto((site / "playground.html").as_uri() + query)
         if how.get("java_script_enabled", True):
             page.wait_for_selector("#pg-app")

@@ -1,4 +1,4 @@
-"""How many faults to make, and a count of those that were survived."""
+"""A count of the faults that were survived."""
 
 from collections.abc import Callable
 
@@ -15,9 +15,3 @@ def survived(record_property: Callable[[str, object], None]) -> Callable[[str, i
         record_property(f"{FAULTS}{kind}", times)
 
     return count
-
-
-@pytest.fixture(scope="session")
-def full(request: pytest.FixtureRequest) -> bool:
-    """Tell whether to make all faults (`make faults`), or as many as two minutes allow."""
-    return bool(request.config.getoption("--faults") == "full")
