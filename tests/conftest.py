@@ -4,7 +4,8 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from shutil import copy2, copytree
+from typing import Any, get_args
 
 import hypothesis
 import numpy as np
@@ -13,7 +14,9 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 import preflare as pf
+from preflare.atomic import alone
 from preflare.book import Book
+from preflare.stages import Stage
 from tests.archive_server import serving
 
 # The same examples on every run: a failure is found again, and none comes as a surprise.
@@ -28,6 +31,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--thorough", action="store_true", help="test more than twelve minutes allow: all faults,"
         " pages at every size in both themes, files of 20 GB"
     )  # fmt: skip
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    long = [each for each in items if each.get_closest_marker("thorough")]
+    if long and not config.getoption("--thorough"):
+        config.hook.pytest_deselected(items=long)
+        items[:] = [each for each in items if each not in long]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -170,7 +180,17 @@ def site() -> Path:
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> pf.Study:
-    """Give the quick study of the twin, with a cache that tests side by side share."""
+    """Give the quick study of the twin, with a cache that tests side by side share.
+
+    What a build of the book has made of it is there from the beginning.
+    """
     of_this_process = tmp_path_factory.getbasetemp()
     side_by_side = "PYTEST_XDIST_WORKER" in os.environ
-    return pf.Study(cache=(of_this_process.parent if side_by_side else of_this_process) / "cache")
+    cache = (of_this_process.parent if side_by_side else of_this_process) / "cache"
+    book, keys = pf.Study(), [pf.Study()._key(stage) for stage in get_args(Stage)]
+    with alone(cache):
+        if not cache.exists():
+            cache.mkdir()
+            for made in (each for key in keys for each in book.cache.glob(f"*{key}*")):
+                (copytree if made.is_dir() else copy2)(made, cache / made.name)
+    return pf.Study(cache=cache)

@@ -78,7 +78,7 @@ def test_notebooks_are_clean_and_whole(site, name):
 
 def test_a_notebook_runs_where_nothing_else_lies(site, tmp_path):
     papermill.execute_notebook(
-        site / "notebooks" / "data.ipynb", tmp_path / "mine.ipynb", cwd=tmp_path,
+        site / "notebooks" / "playground.ipynb", tmp_path / "mine.ipynb", cwd=tmp_path,
         kernel_name="python3", progress_bar=False,
     )  # fmt: skip
     text = (tmp_path / "mine.ipynb").read_text(encoding="utf-8")

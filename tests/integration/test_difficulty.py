@@ -61,6 +61,7 @@ def test_splits_differ_as_widely_as_the_paper_s(observation_wise_skill):
     assert np.ptp(observation_wise_skill[observation_wise_skill != 0]) >= 0.25
 
 
+@pytest.mark.thorough
 def test_a_random_split_of_spectra_leaks(sized, observation_wise_splits, observation_wise_skill):
     labels = sized.spectra().labels
     splits = [

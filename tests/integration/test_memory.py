@@ -1,4 +1,4 @@
-"""Cleaning an observation of 20 GB, larger than the memory of most laptops, stays under 1 GB."""
+"""Cleaning an observation larger than the memory of most laptops stays under 1 GB."""
 
 import json
 import subprocess
@@ -52,16 +52,16 @@ def write_sparse_raster(path: Path, size: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def huge(tmp_path_factory):
+def huge(tmp_path_factory, thorough):
     path = tmp_path_factory.mktemp("huge") / "raster.fits"
-    spectra = write_sparse_raster(path, 20 * GIGABYTE)
+    spectra = write_sparse_raster(path, (20 if thorough else 5) * GIGABYTE)
     yield path, spectra
     path.unlink()
 
 
-def test_twenty_gigabytes_are_cleaned_in_less_than_one(huge, tmp_path):
+def test_many_gigabytes_are_cleaned_in_less_than_one(huge, tmp_path):
     path, spectra = huge
-    assert path.stat().st_size > 19.9 * GIGABYTE
+    assert path.stat().st_size > 4.9 * GIGABYTE
     done = subprocess.run(
         [sys.executable, "-c", CLEAN, str(path), str(tmp_path / "cube.zarr")],
         capture_output=True, text=True, check=True,

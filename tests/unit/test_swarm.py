@@ -206,6 +206,7 @@ def test_a_killed_training_goes_on(tmp_path):
     np.testing.assert_array_equal(resumed.members.kept, trained(epochs=10).members.kept)
 
 
+@pytest.mark.thorough
 def test_the_process_that_compiles_gets_the_same_bits(tmp_path):
     """Other processes read the loops from numba's cache: here one finds it empty, one full."""
     script = (
