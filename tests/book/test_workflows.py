@@ -37,3 +37,4 @@ def test_one_rebuilds_every_week_on_every_python():
     (scratch,) = content["jobs"].values()
     assert scratch["strategy"]["matrix"]["python-version"] == ["3.11", "3.12", "3.13"]
     assert content[True]["schedule"]  # YAML reads the key "on" as true
+    assert content["env"]["TEST_FLAGS"] == "--thorough"
