@@ -8,7 +8,9 @@ nor memory.
 from __future__ import annotations
 
 import math
+import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,12 @@ _LONGEST_HEADER = 2**22
 """Bytes; level 2 headers have some 40,000, and data must not be searched for an end."""
 _MOST_AXES = _MOST_FIELDS = 999
 _BITPIX = (8, 16, 32, 64, -32, -64)
+_END = re.compile(rb"END[^A-Z0-9_-]")
+"""How a card begins that astropy takes for the last."""
+_STRUCTURE = re.compile(r"Z?(BITPIX|NAXIS\d*|PCOUNT|GCOUNT)|TFIELDS|THEAP|ZTILE\d+|ZCMPTYPE")
+"""Keywords that say where everything is, which must not be there twice."""
+_COLUMN = re.compile(r"\d{0,9}(?:[LXBIJKAEDCM]|[PQ][BIJKED](?:\(\d{0,9}\))?) *")
+"""Format of a column of compressed tiles."""
 _LARGEST_EXPOSURE = 2**24
 """Pixels; the far-ultraviolet detectors of IRIS have 4,144 x 1,096, its others half of that."""
 _LONGEST_AXIS = 2**20
@@ -159,13 +167,14 @@ def _value(source: Path, header: fits.Header, key: str, default: Any) -> Any:
 
 
 def _nonsense(source: Path, key: str, value: Any, wanted: str) -> RasterError:
+    shown = _words(repr(value), 30)
     return RasterError(
-        f"{source} is damaged, a header of it has {key} = {_words(repr(value), 30)} and not {wanted}: "
+        f"{source} is damaged, a header of it has {key} = {shown} and not {wanted}: "
         "download it again."
     )
 
 
-def check_complete(source: Path, readable: Path) -> None:
+def check_complete(source: Path, readable: Path) -> list[int]:
     """Walk through a file from header to header, as far as each says that its data reach.
 
     Parameters
@@ -175,6 +184,11 @@ def check_complete(source: Path, readable: Path) -> None:
     readable : Path
         The file to read, plain.
 
+    Returns
+    -------
+    list of int
+        Where each header begins.
+
     Raises
     ------
     RasterError
@@ -183,14 +197,15 @@ def check_complete(source: Path, readable: Path) -> None:
     size = readable.stat().st_size
     if size == 0:
         raise RasterError(f"{source} is not a FITS file, it is empty: name an IRIS level 2 file.")
+    begins: list[int] = []
     with readable.open("rb") as stream:
-        while stream.tell() < size:
-            at_start = stream.tell() == 0
+        while (place := stream.tell()) < size:
             header = _next_header(source, stream)
             if header is None:
-                if at_start:
+                if not begins:
                     raise RasterError(f"{source} is not a FITS file: name an IRIS level 2 file.")
-                return
+                return begins
+            begins.append(place)
             start, length = stream.tell(), _data_length(source, header)
             if start + length > size:
                 raise RasterError(
@@ -198,6 +213,7 @@ def check_complete(source: Path, readable: Path) -> None:
                     f"has {size}: download it again."
                 )
             stream.seek(start + length + -length % _BLOCK)
+    return begins
 
 
 def _next_header(source: Path, stream: BinaryIO) -> fits.Header | None:
@@ -209,7 +225,7 @@ def _next_header(source: Path, stream: BinaryIO) -> fits.Header | None:
         content += block
         if not content.startswith(begins):
             return None
-        if any(block[at : at + 80].rstrip() == b"END" for at in range(0, len(block), 80)):
+        if any(_END.match(block, at) for at in range(0, len(block), 80)):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AstropyWarning)
                 return fits.Header.fromstring(content.decode("latin-1"))
@@ -220,6 +236,12 @@ def _next_header(source: Path, stream: BinaryIO) -> fits.Header | None:
 
 def _data_length(source: Path, header: fits.Header) -> int:
     """Bytes of data behind a header, by the standard's formula (FITS 4.0, Eq. 2)."""
+    keys = Counter(key for key in header if _STRUCTURE.fullmatch(key))
+    for key, times in keys.items():
+        if times > 1:
+            raise RasterError(
+                f"{source} is damaged, a header of it has {key} {times} times: download it again."
+            )
     axes = _axes(source, header, "NAXIS")
     groups = whole(source, header, "GCOUNT", 1, least=1)
     beside = whole(source, header, "PCOUNT", 0)
@@ -258,6 +280,8 @@ def _check_image(source: Path, axes: list[int]) -> None:
 def _check_tiles(source: Path, header: fits.Header, heap: int) -> None:
     """Refuse a compressed image that has more pixels than its tiles, or than these can hold."""
     axes = _axes(source, header, "ZNAXIS")
+    if not axes:
+        raise _nonsense(source, "ZNAXIS", 0, "a number of axes")
     _check_image(source, axes)
     tile = [
         whole(source, header, f"ZTILE{place}", axis if place == 1 else 1, least=1)
@@ -269,6 +293,10 @@ def _check_tiles(source: Path, header: fits.Header, heap: int) -> None:
             f"{source} is damaged, it is compressed in larger tiles than an exposure: "
             "download it again."
         )
+    for field in range(1, whole(source, header, "TFIELDS", most=_MOST_FIELDS) + 1):
+        kind = _value(source, header, f"TFORM{field}", None)
+        if not isinstance(kind, str) or not _COLUMN.fullmatch(kind):
+            raise _nonsense(source, f"TFORM{field}", kind, "the format of a column")
     tiles = math.prod(-(-axis // length) for axis, length in zip(axes, tile, strict=True))
     rows = whole(source, header, "NAXIS2")
     if tiles != rows:

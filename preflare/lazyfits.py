@@ -86,7 +86,7 @@ def open_fits(path: str | Path) -> Iterator[OpenFits]:
         if packed:
             scratch = _decompress(source)
         readable = scratch.path if scratch else source
-        check_complete(source, readable)
+        begins = check_complete(source, readable)
     except OSError as error:
         raise RasterError(f"{source} cannot be read: {reason(error)}.") from error
     with damage_reported(source), _quiet, warnings.catch_warnings():
@@ -99,6 +99,11 @@ def open_fits(path: str | Path) -> Iterator[OpenFits]:
                 stream, lazy_load_hdus=False, memmap=True, do_not_scale_image_data=True
             ) as hdus,
         ):
+            if [hdu.fileinfo()["hdrLoc"] for hdu in hdus] != begins:
+                raise RasterError(
+                    f"{source} is damaged, its headers cannot be told from its data: "
+                    "download it again."
+                )
             yield OpenFits(source, readable, hdus, scratch)
 
 
@@ -225,6 +230,7 @@ class _TiledImage(_Image):
             with _quiet, warnings.catch_warnings():
                 warnings.simplefilter("ignore", AstropyWarning)
                 hdus = fits.open(stream, do_not_scale_image_data=True)
-                section = hdus[self.hdu].section
+                image = hdus[self.hdu]
+                _ = image.compressed_data  # whose columns are looked at once, and warned of
             with hdus:
-                return np.asarray(section[index])
+                return np.asarray(image.section[index])

@@ -118,8 +118,9 @@ def judged(error, path):
             "is not one sentence": "\n" in rest or not rest.endswith(".") or ". " in bare,
             "is too long": len(rest) > 400,
             "cannot be printed": not rest.isprintable(),
-            "hides what is worse": re.search(r"Warning|MemoryError|RecursionError|Assertion", rest),
-            "hides a bug": error.__cause__ is not None and is_ours(error.__cause__),
+            "hides what is worse": re.search(r"Warning|MemoryError|RecursionError", rest),
+            "hides a bug": re.search(r"cannot be read|damaged, \w+Error", rest)
+            and is_ours(error.__cause__),
         }.items()
         if found
     ]
@@ -128,9 +129,10 @@ def judged(error, path):
 
 def is_ours(cause):
     """Whether an error that nobody raised on purpose comes from a line of preflare."""
+    if cause is None or isinstance(cause, OSError):
+        return False
     last = traceback.extract_tb(cause.__traceback__)[-1]
-    ours = Path(last.filename).is_relative_to(Path(pf.__file__).parent)
-    return ours and not isinstance(cause, OSError) and not (last.line or "").startswith("raise")
+    return Path(last.filename).is_relative_to(Path(pf.__file__).parent)
 
 
 def raster_used(path):
