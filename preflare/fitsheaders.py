@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -53,6 +54,20 @@ def most_unpacked(packed: int) -> int:
         Bytes.
     """
     return _MOST_PACKED * packed + _ROOM
+
+
+_quiet = threading.RLock()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Turn off what astropy warns of, which is checked here or does not matter for reading.
+
+    Filters of warnings belong to the whole process: one thread at a time changes them.
+    """
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyWarning)
+        yield
 
 
 @contextmanager
@@ -226,8 +241,7 @@ def _next_header(source: Path, stream: BinaryIO) -> fits.Header | None:
         if not content.startswith(begins):
             return None
         if any(_END.match(block, at) for at in range(0, len(block), 80)):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", AstropyWarning)
+            with quietly():
                 return fits.Header.fromstring(content.decode("latin-1"))
         if len(block) < _BLOCK:
             break

@@ -7,8 +7,6 @@ longer, so that the resident memory stays that of the blocks in flight however l
 import gzip
 import os
 import tempfile
-import threading
-import warnings
 import weakref
 import zlib
 from abc import ABC, abstractmethod
@@ -21,11 +19,10 @@ from typing import Any
 import dask.array as da
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from preflare.errors import RasterError, reason
-from preflare.fitsheaders import check_complete, damage_reported, most_unpacked, number
+from preflare.fitsheaders import check_complete, damage_reported, most_unpacked, number, quietly
 
 BLOCK_BYTES = 8 * 2**20
 """Size that a block aims at; a dozen of them are in flight at a time on a four-core machine."""
@@ -33,8 +30,6 @@ BLOCK_BYTES = 8 * 2**20
 _GZIP_MAGIC = b"\x1f\x8b"
 _STORED: dict[int, np.dtype[Any]] = {16: np.dtype(">i2"), -32: np.dtype(">f4")}
 """What level 2 pixels are stored as, by BITPIX."""
-_quiet = threading.RLock()
-"""Held while warnings are turned off, as that is done for the whole process."""
 
 
 class _Scratch:
@@ -79,6 +74,8 @@ def open_fits(path: str | Path) -> Iterator[OpenFits]:
     source = Path(path)
     if source.is_dir():
         raise RasterError(f"{source} is a directory: name the level 2 files in it.")
+    if source.exists() and not source.is_file():
+        raise RasterError(f"{source} is no plain file: name an IRIS level 2 file.")
     scratch = None
     try:
         with source.open("rb") as stream:
@@ -89,24 +86,20 @@ def open_fits(path: str | Path) -> Iterator[OpenFits]:
         begins = check_complete(source, readable)
     except OSError as error:
         raise RasterError(f"{source} cannot be read: {reason(error)}.") from error
-    with damage_reported(source), _quiet, warnings.catch_warnings():
-        # What astropy warns of is checked above, or does not matter for reading.
-        warnings.simplefilter("ignore", AstropyWarning)
+    with (
+        damage_reported(source),
+        quietly(),
         # Opened here, because astropy leaves a file open whose headers it cannot read.
-        with (
-            readable.open("rb") as stream,
-            fits.open(
-                stream, lazy_load_hdus=False, memmap=True, do_not_scale_image_data=True
-            ) as hdus,
-        ):
-            # astropy gives another kind of object where it makes no sense of a header.
-            found = [hdu.fileinfo()["hdrLoc"] for hdu in hdus if hasattr(hdu, "fileinfo")]
-            if found != begins:
-                raise RasterError(
-                    f"{source} is damaged, its headers cannot be told from its data: "
-                    "download it again."
-                )
-            yield OpenFits(source, readable, hdus, scratch)
+        readable.open("rb") as stream,
+        fits.open(stream, lazy_load_hdus=False, memmap=True, do_not_scale_image_data=True) as hdus,
+    ):
+        # astropy gives another kind of object where it makes no sense of a header.
+        found = [hdu.fileinfo()["hdrLoc"] for hdu in hdus if hasattr(hdu, "fileinfo")]
+        if found != begins:
+            raise RasterError(
+                f"{source} is damaged, its headers cannot be told from its data: download it again."
+            )
+        yield OpenFits(source, readable, hdus, scratch)
 
 
 def _decompress(source: Path) -> _Scratch:
@@ -229,8 +222,7 @@ class _TiledImage(_Image):
 
     def _stored(self, index: Any) -> NDArray[Any]:
         with self.path.open("rb") as stream:
-            with _quiet, warnings.catch_warnings():
-                warnings.simplefilter("ignore", AstropyWarning)
+            with quietly():
                 hdus = fits.open(stream, do_not_scale_image_data=True)
                 image = hdus[self.hdu]
                 _ = image.compressed_data  # whose columns are looked at once, and warned of
