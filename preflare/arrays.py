@@ -41,7 +41,8 @@ def stored_arrays(
         As `error`, if the file cannot be read, holds objects, or lacks what is asked for.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, because numpy leaves a file open that it cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             yield stored
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as refusal:
         raise error(f"{path} cannot be read as {what} ({reason(refusal)}): {cure}.") from refusal
