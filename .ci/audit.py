@@ -1,8 +1,8 @@
 """Look up known vulnerabilities of the pinned dependencies, by pip-audit.
 
 What is found is listed. With --strict it is also a failure, as is an audit that could not be made:
-`make audit` asks for that, and the weekly rebuild does. The build of a change does not, for what was
-published overnight is no fault of the change.
+`make audit` asks for that, and so does the weekly rebuild. The build of a change does not, for what
+was published overnight is no fault of the change.
 """
 
 import json
