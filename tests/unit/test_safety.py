@@ -103,7 +103,7 @@ PLANTED = (
 )  # fmt: skip
 HARMLESS = (
     "np.load(path, allow_pickle=False)", "module.eval()", "re.compile(text)",
-    "yaml.safe_load(text)", "subprocess.run([program])", "'''See http://www.lmsal.com.'''", 
+    "yaml.safe_load(text)", "subprocess.run([program])", "'''See http://www.lmsal.com.'''",
     "scheme = 'http'", "requests.get(place)", "ast.literal_eval(text)",
 )  # fmt: skip
 
