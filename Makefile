@@ -22,7 +22,7 @@ BOOK_FLAGS ?= --jobs 2
 PY := $(ENV)/bin/python
 READY := $(ENV)/.preflare-ready
 
-.PHONY: book test faults env lock picture clean
+.PHONY: book test faults audit env lock picture clean
 .DELETE_ON_ERROR:
 
 book: $(READY)
@@ -41,6 +41,11 @@ test: $(READY)
 # All faults that are to be survived; `make test` makes a part of them.
 faults: $(READY)
 	$(PY) -m pytest --numprocesses logical --dist worksteal --thorough tests/faults $(TEST_FLAGS)
+
+# Known vulnerabilities of what requirements.lock pins: found ones fail, here and once a week.
+AUDIT_FLAGS ?= --strict
+audit: $(READY)
+	$(PY) .ci/audit.py $(AUDIT_FLAGS)
 
 env: $(READY)
 

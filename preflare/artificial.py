@@ -15,7 +15,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from preflare.errors import ExplanationError
+from preflare.arrays import stored_arrays
+from preflare.errors import ExplanationError, StudyError
 from preflare.network_inputs import checked_spectra
 from preflare.rules import accepted
 from preflare.spectrum import POINTS
@@ -152,8 +153,15 @@ class FlareSpectra:
 
     @classmethod
     def load(cls, path: Path) -> FlareSpectra:
-        """Read what `save` stored."""
-        with np.load(path, allow_pickle=False) as stored:
+        """Read what `save` stored.
+
+        Raises
+        ------
+        StudyError
+            If there is no such thing.
+        """
+        cure = "remove it, and it is made anew"
+        with stored_arrays(path, StudyError, "spectra of flares", cure) as stored:
             names = pd.Index(stored["names"])
             return cls(stored["spectra"], pd.Categorical.from_codes(stored["codes"], names))
 

@@ -77,9 +77,17 @@ class Book:
         return _files(self._contents())
 
     def chapters(self) -> list[Chapter]:
-        """List the chapters that run, in the order of the table of contents."""
+        """List the chapters that run, in the order of the table of contents.
+
+        Raises
+        ------
+        BookError
+            If one lies outside of the book, there or by a link.
+        """
         pages = (self.root / "book" / f"{name}.md" for name in self.pages())
-        return [Chapter(page) for page in pages if page.is_file() and runs(page)]
+        there = [page for page in pages if page.is_file()]
+        _refuse_others(there, self.root / "book")
+        return [Chapter(page) for page in there if runs(page)]
 
     def build(
         self,
@@ -237,7 +245,9 @@ class Book:
         return key_of(chapter, parameters, shared, self.root)
 
     def _solutions(self) -> list[Chapter]:
-        return solutions_of(self.root, self.pages())
+        solutions = solutions_of(self.root, self.pages())
+        _refuse_others([each.source for each in solutions], self.root / SOLUTIONS)
+        return solutions
 
     def _forget_solutions(self) -> None:
         """Remove solutions, and what was rendered from them, of the last build."""
@@ -287,6 +297,15 @@ class Book:
             f"{last.seconds:.1f} s",
             f"{last.peak_bytes / 1e6:.0f} MB",
         )
+
+
+def _refuse_others(pages: list[Path], folder: Path) -> None:
+    """Refuse to run what does not lie in a folder of the book."""
+    for page in pages:
+        if not page.resolve().is_relative_to(folder.resolve()):
+            raise BookError(
+                f"{page} lies outside of the book: only what is in {folder} itself is run."
+            )
 
 
 def _files(entry: Any) -> list[str]:

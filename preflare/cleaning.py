@@ -186,7 +186,7 @@ def _clean_block(
     gaps = ~(lowest >= limits.missing_below)
     # iris_prep sets clipped pixels to infinity: the maximum of such a spectrum is not known.
     endless = highest == np.inf
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         profile = sampling(pixels)
         profile[gaps] = sampling(_without_missing(pixels[gaps], limits))
         profile[endless] = np.nan

@@ -136,7 +136,8 @@ def open_cube(path: str | Path) -> xr.Dataset:
     405 DN/s
     """
     try:
-        cube = xr.open_zarr(path, consolidated=False)
+        # No older format, in which a store can ask for codecs that unpickle.
+        cube = xr.open_zarr(path, consolidated=False, zarr_format=3)
     except (OSError, ValueError, KeyError) as error:
         raise CubeError(
             f"{path} is not a cube ({reason(error)}): give a .zarr folder that preflare made."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
 from preflare.archive import moment
 from preflare.cutout import cutout
 from preflare.errors import ArchiveError, RasterError
+from preflare.fitsheaders import quietly
 from preflare.level2 import read_raster, read_slitjaw
 from preflare.manifest import Holding
 from preflare.unpack import Streamed
@@ -161,8 +160,7 @@ def _cut(path: Path, exposures: slice) -> None:
 def _outside(header: fits.Header, wish: Wish) -> bool:
     """Tell from its primary header whether a file is of another time, as far as that says so."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)
+        with quietly():
             times = [moment(str(header[key])) for key in ("DATE_OBS", "DATE_END")]
     except (KeyError, ArchiveError, fits.VerifyError):
         return False

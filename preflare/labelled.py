@@ -12,6 +12,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from preflare.arrays import stored_arrays
+from preflare.errors import StudyError
 from preflare.rules import Rule, accepted
 
 MARGIN = 60.0
@@ -120,8 +122,15 @@ class LabelledSpectra:
 
     @classmethod
     def load(cls, path: Path) -> LabelledSpectra:
-        """Read what `save` stored."""
-        with np.load(path, allow_pickle=False) as stored:
+        """Read what `save` stored.
+
+        Raises
+        ------
+        StudyError
+            If there is no such thing.
+        """
+        cure = "remove it, and it is made anew"
+        with stored_arrays(path, StudyError, "labelled spectra", cure) as stored:
             return cls(
                 spectra=stored["spectra"],
                 peak=stored["peak"],

@@ -5,15 +5,26 @@ image extension a spectral window with axes (step, slit, wavelength), an extensi
 numbers with one row an exposure, and a table of file names.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from astropy.io import fits
 from numpy.typing import NDArray
 
 from preflare.errors import RasterError
+from preflare.fitsheaders import number, text, whole
 from preflare.lazyfits import OpenFits
 from preflare.spectrum import FIRST, LAST, LINES
+
+_MOST_WINDOWS = 99
+_DATE = re.compile(r"20\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", re.ASCII)
+"""From the launch of IRIS on; numpy reads other texts as dates, too, such as now."""
+_OBSID = re.compile(r"\d{10}", re.ASCII)
+_LONGEST = 30 * 86_400
+"""Seconds that no observation takes; the longest of IRIS take a day or two."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +55,42 @@ def spectral_windows(opened: OpenFits) -> Iterator[SpectralWindow]:
     ------
     SpectralWindow
     """
-    primary = opened.hdus[0].header
-    for index, hdu in enumerate(opened.hdus):
+    primary, source = opened.hdus[0].header, opened.source
+    listed = whole(source, primary, "NWIN", 0, most=_MOST_WINDOWS)
+    for index, hdu in _images(opened, 3):
         header = hdu.header
-        if header.get("NAXIS") != 3 or str(header.get("CTYPE1", "")).strip() != "WAVE":
+        if text(source, header, "CTYPE1", "") != "WAVE":
             continue
-        points, dispersion = int(header["NAXIS1"]), float(header.get("CDELT1", 0))
-        pixels = np.arange(points) + 1 - float(header.get("CRPIX1", 1))
-        wavelength = np.asarray(float(header.get("CRVAL1", 0)) + dispersion * pixels, np.float64)
+        points, dispersion = int(header["NAXIS1"]), number(source, header, "CDELT1", 0)
+        pixels = np.arange(points) + 1 - number(source, header, "CRPIX1", 1)
+        wavelength = np.asarray(
+            number(source, header, "CRVAL1", 0) + dispersion * pixels, np.float64
+        )
         first, last = (wavelength[0], wavelength[-1]) if points else (0.0, 0.0)
-        name, nominal, number = f"{first:.0f} Å", (float(first), float(last)), None
-        for keyword in range(1, int(primary.get("NWIN", 0)) + 1):
-            begins = primary.get(f"TWMIN{keyword}")
-            if begins is not None and abs(float(begins) - first) < 2 * dispersion:
-                name = str(primary.get(f"TDESC{keyword}", name))
-                nominal = float(begins), float(primary.get(f"TWMAX{keyword}", last))
-                number = keyword
+        name, nominal, found = f"{first:.0f} Å", (float(first), float(last)), None
+        for keyword in range(1, listed + 1):
+            if f"TWMIN{keyword}" not in primary:
+                continue
+            begins = number(source, primary, f"TWMIN{keyword}")
+            if abs(begins - first) < 2 * dispersion:
+                name = text(source, primary, f"TDESC{keyword}", name)
+                nominal = begins, number(source, primary, f"TWMAX{keyword}", last)
+                found = keyword
+        if nominal[0] > nominal[1]:
+            raise RasterError(
+                f"{source} is damaged, its window {name} goes from {nominal[0]:.2f} to "
+                f"{nominal[1]:.2f} Å: download it again."
+            )
         shape = (int(header["NAXIS3"]), int(header["NAXIS2"]), points)
-        yield SpectralWindow(index, name, shape, wavelength, nominal, number)
+        yield SpectralWindow(index, name, shape, wavelength, nominal, found)
+
+
+def _images(opened: OpenFits, axes: int) -> Iterator[tuple[int, Any]]:
+    """List the HDUs that hold images of so many axes, with their numbers."""
+    kinds = fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU
+    for index, hdu in enumerate(opened.hdus):
+        if isinstance(hdu, kinds) and hdu.header.get("NAXIS") == axes:
+            yield index, hdu
 
 
 def mg_window(opened: OpenFits) -> SpectralWindow:
@@ -149,9 +178,8 @@ def movie_hdu(opened: OpenFits) -> int | None:
     -------
     int or None
     """
-    for index, hdu in enumerate(opened.hdus):
-        axis = str(hdu.header.get("CTYPE3", "")).strip().lower()
-        if hdu.header.get("NAXIS") == 3 and axis == "time":
+    for index, hdu in _images(opened, 3):
+        if text(opened.source, hdu.header, "CTYPE3", "").lower() == "time":
             return index
     return None
 
@@ -174,14 +202,21 @@ def observation_id(opened: OpenFits) -> str:
         If the primary header does not tell.
     """
     primary = opened.hdus[0].header
+    start, number_of_it = (text(opened.source, primary, key, "") for key in ("STARTOBS", "OBSID"))
+    # Products are named after it, so that it must be no path.
+    if not (_DATE.fullmatch(start) and _OBSID.fullmatch(number_of_it)):
+        raise _unnamed(opened)
     try:
-        start = np.datetime64(str(primary["STARTOBS"]), "s").item()
-        return f"{start:%Y%m%d_%H%M%S}_{str(primary['OBSID']).strip()}"
-    except (KeyError, ValueError) as error:
-        raise RasterError(
-            f"{opened.source} does not say which observation it belongs to (STARTOBS and OBSID): "
-            "give an IRIS level 2 file."
-        ) from error
+        return f"{np.datetime64(start, 's').item():%Y%m%d_%H%M%S}_{number_of_it}"
+    except ValueError as error:
+        raise _unnamed(opened) from error
+
+
+def _unnamed(opened: OpenFits) -> RasterError:
+    return RasterError(
+        f"{opened.source} does not say which observation it belongs to (STARTOBS and OBSID): "
+        "give an IRIS level 2 file."
+    )
 
 
 class Auxiliary:
@@ -201,10 +236,7 @@ class Auxiliary:
 
     def __init__(self, opened: OpenFits, exposures: int) -> None:
         self._source = opened.source
-        hdu = next(
-            (hdu for hdu in opened.hdus if hdu.header.get("NAXIS") == 2 and "TIME" in hdu.header),
-            None,
-        )
+        hdu = next((hdu for _, hdu in _images(opened, 2) if "TIME" in hdu.header), None)
         if hdu is None:
             raise RasterError(
                 f"{self._source} has no auxiliary extension with the times of its exposures: "
@@ -217,24 +249,34 @@ class Auxiliary:
                 f"{self._source} contradicts itself: {exposures} exposures and "
                 f"{len(self._rows)} rows of auxiliary numbers: download it again."
             )
-        self._start = opened.hdus[0].header.get("STARTOBS")
+        self._start = text(opened.source, opened.hdus[0].header, "STARTOBS", "")
+        self._columns: dict[int, str] = {}
 
     def __getitem__(self, key: str) -> NDArray[np.float64]:
-        try:
-            return self._rows[:, int(self._header[key])].copy()
-        except (KeyError, IndexError, ValueError) as error:
+        if key not in self._header:
             raise RasterError(
                 f"{self._source} lacks the auxiliary column {key}: "
                 "give a complete IRIS level 2 file."
-            ) from error
+            )
+        most = self._rows.shape[1] - 1
+        column = whole(self._source, self._header, key, most=most)
+        other = self._columns.setdefault(column, key)
+        if other != key:
+            raise RasterError(
+                f"{self._source} contradicts itself: {key} and {other} are the same auxiliary "
+                "column: download it again."
+            )
+        return self._rows[:, column].copy()
 
     @property
     def times(self) -> NDArray[np.datetime64]:
         """UTC start of each exposure, datetime64[ns]."""
-        since_start = np.round(self["TIME"] * 1e9).astype("timedelta64[ns]")
-        if not np.isfinite(self["TIME"]).all():
+        seconds = self["TIME"]
+        together = len(seconds) > 1 and np.ptp(seconds) == 0
+        if not (np.abs(seconds) <= _LONGEST).all() or together:
             raise RasterError(
                 f"{self._source} does not know the times of its exposures: download it again."
             )
-        times: NDArray[np.datetime64] = np.datetime64(str(self._start), "ns") + since_start
+        since_start = np.round(seconds * 1e9).astype("timedelta64[ns]")
+        times: NDArray[np.datetime64] = np.datetime64(self._start, "ns") + since_start
         return times

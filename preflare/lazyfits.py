@@ -5,10 +5,8 @@ longer, so that the resident memory stays that of the blocks in flight however l
 """
 
 import gzip
-import math
 import os
 import tempfile
-import warnings
 import weakref
 import zlib
 from abc import ABC, abstractmethod
@@ -16,23 +14,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import dask.array as da
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
-from preflare.errors import PreflareError, RasterError, reason
+from preflare.errors import RasterError, reason
+from preflare.fitsheaders import check_complete, damage_reported, most_unpacked, number, quietly
 
 BLOCK_BYTES = 8 * 2**20
 """Size that a block aims at; a dozen of them are in flight at a time on a four-core machine."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_FITS_BLOCK = 2880
-_LONGEST_HEADER = 2**22
-"""Bytes; level 2 headers have some 40,000, and data must not be searched for an end."""
+_STORED: dict[int, np.dtype[Any]] = {16: np.dtype(">i2"), -32: np.dtype(">f4")}
+"""What level 2 pixels are stored as, by BITPIX."""
 
 
 class _Scratch:
@@ -77,6 +74,8 @@ def open_fits(path: str | Path) -> Iterator[OpenFits]:
     source = Path(path)
     if source.is_dir():
         raise RasterError(f"{source} is a directory: name the level 2 files in it.")
+    if source.exists() and not source.is_file():
+        raise RasterError(f"{source} is no plain file: name an IRIS level 2 file.")
     scratch = None
     try:
         with source.open("rb") as stream:
@@ -84,42 +83,38 @@ def open_fits(path: str | Path) -> Iterator[OpenFits]:
         if packed:
             scratch = _decompress(source)
         readable = scratch.path if scratch else source
-        _check_complete(source, readable)
+        begins = check_complete(source, readable)
     except OSError as error:
         raise RasterError(f"{source} cannot be read: {reason(error)}.") from error
-    with _damage_reported(source), warnings.catch_warnings():
-        # What astropy warns of is checked above, or does not matter for reading.
-        warnings.simplefilter("ignore", AstropyWarning)
+    with (
+        damage_reported(source),
+        quietly(),
         # Opened here, because astropy leaves a file open whose headers it cannot read.
-        with (
-            readable.open("rb") as stream,
-            fits.open(
-                stream, lazy_load_hdus=False, memmap=True, do_not_scale_image_data=True
-            ) as hdus,
-        ):
-            yield OpenFits(source, readable, hdus, scratch)
-
-
-@contextmanager
-def _damage_reported(source: Path) -> Iterator[None]:
-    """Name the file in whatever a damaged header or block makes astropy raise."""
-    try:
-        yield
-    except PreflareError:
-        raise
-    except Exception as error:  # of many kinds: any card and any byte may be wrong
-        raise RasterError(
-            f"{source} is damaged, {type(error).__name__} ({reason(error)}): download it again."
-        ) from error
+        readable.open("rb") as stream,
+        fits.open(stream, lazy_load_hdus=False, memmap=True, do_not_scale_image_data=True) as hdus,
+    ):
+        # astropy gives another kind of object where it makes no sense of a header.
+        found = [hdu.fileinfo()["hdrLoc"] for hdu in hdus if hasattr(hdu, "fileinfo")]
+        if found != begins:
+            raise RasterError(
+                f"{source} is damaged, its headers cannot be told from its data: download it again."
+            )
+        yield OpenFits(source, readable, hdus, scratch)
 
 
 def _decompress(source: Path) -> _Scratch:
     descriptor, name = tempfile.mkstemp(prefix="preflare-", suffix=".fits")
     scratch = _Scratch(Path(name))
     try:
+        most = most_unpacked(source.stat().st_size)
         with gzip.open(source, "rb") as packed, os.fdopen(descriptor, "wb") as plain:
             while piece := packed.read(BLOCK_BYTES):
                 plain.write(piece)
+                if plain.tell() > most:
+                    raise RasterError(
+                        f"{source} unpacks to more than {most:,} bytes, as no level 2 file does: "
+                        "download it again."
+                    )
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise RasterError(
             f"{source} is a truncated or damaged gzip file: download it again."
@@ -130,59 +125,6 @@ def _decompress(source: Path) -> _Scratch:
             "make room there, or set TMPDIR to a larger disk."
         ) from error
     return scratch
-
-
-def _check_complete(source: Path, readable: Path) -> None:
-    """Walk through the file from header to header, as far as each says that its data reach."""
-    size = readable.stat().st_size
-    with readable.open("rb") as stream:
-        while stream.tell() < size:
-            number = stream.tell()
-            header = _next_header(source, stream)
-            if header is None:
-                if number == 0:
-                    raise RasterError(f"{source} is not a FITS file: name an IRIS level 2 file.")
-                return
-            start, length = stream.tell(), _data_length(source, header)
-            if start + length > size:
-                raise RasterError(
-                    f"{source} is truncated: its data go on to byte {start + length} and the file "
-                    f"has {size}: download it again."
-                )
-            stream.seek(start + length + -length % _FITS_BLOCK)
-    if size == 0:
-        raise RasterError(f"{source} is not a FITS file, it is empty: name an IRIS level 2 file.")
-
-
-def _next_header(source: Path, stream: BinaryIO) -> fits.Header | None:
-    """Read a header from where the stream stands; None where something else stands there."""
-    begins = b"SIMPLE  =" if stream.tell() == 0 else b"XTENSION="
-    text = b""
-    while len(text) < _LONGEST_HEADER:
-        block = stream.read(_FITS_BLOCK)
-        text += block
-        if not text.startswith(begins):
-            return None
-        if any(block[at : at + 80].rstrip() == b"END" for at in range(0, len(block), 80)):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", AstropyWarning)
-                return fits.Header.fromstring(text.decode("latin-1"))
-        if len(block) < _FITS_BLOCK:
-            break
-    raise RasterError(f"{source} is truncated or damaged, a header has no end: download it again.")
-
-
-def _data_length(source: Path, header: fits.Header) -> int:
-    """Bytes of data behind a header, by the standard's formula (FITS 4.0, Eq. 2)."""
-    with _damage_reported(source):
-        axes = [int(header[f"NAXIS{axis + 1}"]) for axis in range(int(header["NAXIS"]))]
-        values = int(header.get("PCOUNT", 0)) + (math.prod(axes) if axes else 0)
-        length = abs(int(header["BITPIX"])) // 8 * int(header.get("GCOUNT", 1)) * values
-        if length < 0 or min(axes, default=0) < 0:
-            raise RasterError(
-                f"{source} is damaged, its data have a negative size: download it again."
-            )
-        return length
 
 
 def lazy_image(opened: OpenFits, index: int) -> da.Array:
@@ -200,17 +142,29 @@ def lazy_image(opened: OpenFits, index: int) -> da.Array:
     dask.array.Array
         float32, cut along its first axis into blocks of about 8 MiB. Scaled integers are scaled
         as they are read. Reading needs the file to stay where it is.
+
+    Raises
+    ------
+    RasterError
+        If the image is stored as none of level 2 is.
     """
     hdu = opened.hdus[index]
     header = hdu.header
     shape = tuple(int(header[f"NAXIS{axis}"]) for axis in range(header["NAXIS"], 0, -1))
-    scaling = float(header.get("BSCALE", 1)), float(header.get("BZERO", 0))
+    scaling = (
+        number(opened.source, header, "BSCALE", 1), number(opened.source, header, "BZERO", 0)
+    )  # fmt: skip
+    if header["BITPIX"] not in _STORED or scaling[0] <= 0:
+        raise RasterError(
+            f"{opened.source} is damaged, it stores pixels with BITPIX = {header['BITPIX']} and "
+            f"BSCALE = {scaling[0]:g}, as no level 2 file does: download it again."
+        )
     if isinstance(hdu, fits.CompImageHDU):
         image: _Image = _TiledImage(
             opened.source, opened.readable, shape, *scaling, opened.scratch, index
         )
     else:
-        dtype = np.dtype(fits.BITPIX2DTYPE[header["BITPIX"]]).newbyteorder(">")
+        dtype = _STORED[header["BITPIX"]]
         offset = int(hdu.fileinfo()["datLoc"])
         image = _PlainImage(
             opened.source, opened.readable, shape, *scaling, opened.scratch, dtype, offset
@@ -241,7 +195,7 @@ class _Image(ABC):
         return len(self.shape)
 
     def __getitem__(self, index: Any) -> NDArray[np.float32]:
-        with _damage_reported(self.source):
+        with damage_reported(self.source):
             stored = self._stored(index)
         if (self.scale, self.zero) == (1.0, 0.0):
             return np.array(stored, np.float32)
@@ -267,8 +221,10 @@ class _TiledImage(_Image):
     hdu: int
 
     def _stored(self, index: Any) -> NDArray[Any]:
-        with (
-            self.path.open("rb") as stream,
-            fits.open(stream, do_not_scale_image_data=True) as hdus,
-        ):
-            return np.asarray(hdus[self.hdu].section[index])
+        with self.path.open("rb") as stream:
+            with quietly():
+                hdus = fits.open(stream, do_not_scale_image_data=True)
+                image = hdus[self.hdu]
+                _ = image.compressed_data  # whose columns are looked at once, and warned of
+            with hdus:
+                return np.asarray(image.section[index])

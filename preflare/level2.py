@@ -14,8 +14,9 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from preflare.errors import RasterError
+from preflare.fitsheaders import number, text, whole
 from preflare.layout import Auxiliary, mg_window, movie_hdu, observation_id, refuse_empty
-from preflare.lazyfits import lazy_image, open_fits
+from preflare.lazyfits import OpenFits, lazy_image, open_fits
 
 MISSING_BELOW = -100.0
 """DN; level 2 marks missing pixels by -200, which real signal never comes near."""
@@ -241,15 +242,16 @@ def read_raster(path: str | Path) -> Raster:
      2014-03-29 14:09:39 to 2014-03-29 14:09:58 UTC>
     """
     with open_fits(path) as opened:
-        primary = opened.hdus[0].header
+        source, primary = opened.source, opened.hdus[0].header
         window = mg_window(opened)
         header = opened.hdus[window.hdu].header
+        named = observation_id(opened)
         auxiliary = Auxiliary(opened, window.shape[0])
-        along_slit = _offsets(window.shape[1], header)
+        slit_x, slit_y = _along_slit(opened, header)
         return Raster(
-            path=opened.source,
-            observation_id=observation_id(opened),
-            positions=_positions(primary, header),
+            path=source,
+            observation_id=named,
+            positions=_positions(opened, header),
             window=window.name,
             intensity=lazy_image(opened, window.hdu),
             wavelength=window.wavelength,
@@ -258,8 +260,8 @@ def read_raster(path: str | Path) -> Raster:
             exposure=auxiliary["EXPTIMEN"],
             x=auxiliary["XCENIX"],
             y=auxiliary["YCENIX"],
-            slit_x=along_slit * float(header.get("CDELT3", 0)) * float(header.get("PC3_2", 0)),
-            slit_y=along_slit * float(header.get("CDELT2", 1)) * float(header.get("PC2_2", 1)),
+            slit_x=slit_x,
+            slit_y=slit_y,
             header=primary.copy(),
         )
 
@@ -300,31 +302,52 @@ def read_slitjaw(path: str | Path) -> SlitJaw:
         header = opened.hdus[index].header
         image = lazy_image(opened, index)
         refuse_empty(opened, image.shape)
+        named = observation_id(opened)
         auxiliary = Auxiliary(opened, image.shape[0])
         return SlitJaw(
             path=opened.source,
-            observation_id=observation_id(opened),
-            channel=str(primary.get("TDESC1", "SJI")),
+            observation_id=named,
+            channel=text(opened.source, primary, "TDESC1", "SJI"),
             image=image,
             time=auxiliary.times,
             exposure=auxiliary["EXPTIMES"],
             x=auxiliary["XCENIX"],
             y=auxiliary["YCENIX"],
             slit=np.stack([auxiliary["SLTPX1IX"], auxiliary["SLTPX2IX"]], axis=1) - 1,
-            scale=(float(header["CDELT1"]), float(header["CDELT2"])),
+            scale=_scale(opened, header),
             header=primary.copy(),
         )
 
 
-def _positions(primary: fits.Header, header: fits.Header) -> int:
+def _positions(opened: OpenFits, header: fits.Header) -> int:
+    primary = opened.hdus[0].header
     if "NRASTERP" in primary:
-        return int(primary["NRASTERP"])
-    return 1 if float(header.get("CDELT3", 0)) == 0 else int(header["NAXIS3"])
+        return whole(opened.source, primary, "NRASTERP", least=1)
+    return 1 if number(opened.source, header, "CDELT3", 0) == 0 else int(header["NAXIS3"])
 
 
-def _offsets(slit: int, header: fits.Header) -> NDArray[np.float64]:
-    """Distance of each slit pixel from the reference pixel, in pixels."""
-    return np.asarray(np.arange(1, slit + 1) - float(header.get("CRPIX2", 1)), np.float64)
+def _along_slit(
+    opened: OpenFits, header: fits.Header
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Offsets x and y of each slit pixel from the reference pixel, in arcsec."""
+
+    def value(key: str, default: float) -> float:
+        return number(opened.source, header, key, default)
+
+    pixels = np.arange(1, int(header["NAXIS2"]) + 1) - value("CRPIX2", 1)
+    x = pixels * value("CDELT3", 0) * value("PC3_2", 0)
+    y = pixels * value("CDELT2", 1) * value("PC2_2", 1)
+    return np.asarray(x, np.float64), np.asarray(y, np.float64)
+
+
+def _scale(opened: OpenFits, header: fits.Header) -> tuple[float, float]:
+    x, y = (number(opened.source, header, key) for key in ("CDELT1", "CDELT2"))
+    if x <= 0 or y <= 0:
+        raise RasterError(
+            f"{opened.source} is damaged, a pixel of it has {x:g} x {y:g} arcsec: "
+            "download it again."
+        )
+    return x, y
 
 
 def _seconds(time: np.datetime64) -> str:

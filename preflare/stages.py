@@ -10,8 +10,16 @@ from preflare.shipped import shipped
 
 Stage = Literal["simulation", "quiet", "cube", "training", "artificial", "explaining"]
 
-READING = ("level2.py", "layout.py", "lazyfits.py", "spectrum.py", "observations.py", "shipped.py")
-SIMULATION = ("twin", *READING)  # which measures blends on real files
+READING = (
+    "level2.py",
+    "layout.py",
+    "lazyfits.py",
+    "fitsheaders.py",
+    "spectrum.py",
+    "observations.py",
+    "shipped.py",
+)
+SIMULATION = ("twin", "arrays.py", *READING)  # which measures blends on real files
 CUBE = (*SIMULATION, "cleaning.py", "rules.py", "quietsun.py")
 TRAINING = (
     *CUBE,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from preflare.arrays import stored_arrays
 from preflare.atomic import atomically
 from preflare.errors import SimulationError, reason
 from preflare.twin import transfer
@@ -55,13 +56,9 @@ def compute_one(atmosphere: Atmosphere, file: Path) -> str | None:
 def read_one(folder: Path, atmosphere: Atmosphere) -> tuple[NDArray[np.float32], int, int] | None:
     """Return radiance (2, 1401), iterations and attempt; None if it did not converge."""
     file = spectrum_file(folder, atmosphere)
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            radiance, (iterations, attempt) = stored["radiance"], stored["effort"]
-    except (OSError, ValueError, KeyError) as error:
-        raise SimulationError(
-            f"The spectrum {file} cannot be read ({reason(error)}): remove it and compute again."
-        ) from error
+    cure = "remove it and compute again"
+    with stored_arrays(file, SimulationError, "a computed spectrum", cure) as stored:
+        radiance, (iterations, attempt) = stored["radiance"], stored["effort"]
     return (radiance, int(iterations), int(attempt)) if radiance.size else None
 
 

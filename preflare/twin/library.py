@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from preflare.arrays import stored_arrays
 from preflare.atomic import atomically
-from preflare.errors import SimulationError, reason
+from preflare.errors import SimulationError
 from preflare.shipped import shipped
 from preflare.spectrum import Sampling
 from preflare.twin import transfer
@@ -171,20 +172,15 @@ def read_library(path: Path | None = None) -> Library:
         If it cannot be read.
     """
     path = path or shipped("twin/library.npz")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            logs = np.add.accumulate(stored["change"], axis=-1, dtype=np.uint16)
-            radiance = np.exp(stored["floor"] + stored["span"] * (logs / np.float32(65535)))
-            return Library(
-                group=stored["group"],
-                number=stored["number"].astype(np.int64),
-                radiance=radiance.astype(np.float32),
-                iterations=stored["iterations"].astype(np.int64),
-                attempt=stored["attempt"].astype(np.int64),
-                settings=json.loads(str(stored["settings"])),
-            )
-    except (OSError, ValueError, KeyError) as error:
-        raise SimulationError(
-            f"The profile library {path} cannot be read ({reason(error)}): "
-            "install preflare again, or remake it with preflare twin library."
-        ) from error
+    cure = "install preflare again, or remake it with preflare twin library"
+    with stored_arrays(path, SimulationError, "a profile library", cure) as stored:
+        logs = np.add.accumulate(stored["change"], axis=-1, dtype=np.uint16)
+        radiance = np.exp(stored["floor"] + stored["span"] * (logs / np.float32(65535)))
+        return Library(
+            group=stored["group"],
+            number=stored["number"].astype(np.int64),
+            radiance=radiance.astype(np.float32),
+            iterations=stored["iterations"].astype(np.int64),
+            attempt=stored["attempt"].astype(np.int64),
+            settings=json.loads(str(stored["settings"])),
+        )

@@ -1,5 +1,6 @@
 import gc
 import gzip
+import os
 import shutil
 
 import numpy as np
@@ -146,6 +147,12 @@ def directory(write_raster):
     return write_raster().parent
 
 
+def pipe(write_raster):
+    path = write_raster().with_name("pipe.fits")
+    os.mkfifo(path)
+    return path
+
+
 def not_there(write_raster):
     return write_raster().with_name("none.fits")
 
@@ -181,6 +188,7 @@ def no_start(write_raster):
         (not_fits, "is not a FITS file"),
         (nothing_in_it, "is not a FITS file"),
         (directory, "is a directory"),
+        (pipe, "is no plain file"),
         (not_there, "cannot be read: no such file"),
         (no_auxiliary, "no auxiliary extension"),
         (too_few_rows, "3 exposures and 2 rows"),
