@@ -17,6 +17,9 @@ SEED = 8
 CASES = {False: (1, 360), True: (30, 200)}
 """Batches, and cases in each."""
 REPOSITORY = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="memory is not told of here"
+)
 LOSSLESS = {"compression_type": "GZIP_2", "quantize_level": 0.0}
 
 
