@@ -119,8 +119,8 @@ class Study(Observed):
             return ""
         here = f"{flaring} PF and {others} AR" + (f", {without} of unknown onset" * bool(without))
         return (
-            f"Networks are trained and tested on {TESTED + 1} or more observations of each class, "
-            f"with the onset of every flare, and here are {here}."
+            f"This takes {TESTED + 1} observations of each class or more, and the onset of every "
+            f"flare: here are {here}."
         )
 
     def _without_onset(self) -> list[str]:
