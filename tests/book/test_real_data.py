@@ -99,3 +99,14 @@ def test_no_figure_is_left_out_without_a_word(notebook):
         drawn = any("image/png" in data for data in shown)
         said = ["".join(data.get("text/markdown", "")) for data in shown]
         assert drawn or any(text.endswith(".*") for text in said), cell["metadata"]
+
+
+def test_explore_shows_a_slit_and_splits_of_what_was_fetched(several, tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFLARE_CACHE", str(several))
+    root, path = Book.found().root, tmp_path / "explore.ipynb"
+    run(Chapter(root / "book" / "explore.md"), {"source": "iris"}, "key", path, root)
+    outputs = [
+        each for cell in json.loads(path.read_text())["cells"] for each in cell.get("outputs", [])
+    ]
+    pages = ["".join(each.get("data", {}).get("text/html", "")) for each in outputs]
+    assert sum("<script" in page or "<iframe" in page for page in pages) == 2
