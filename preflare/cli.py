@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import xarray as xr
 import yaml
 from dask.callbacks import Callback
 from rich.table import Table
@@ -19,7 +20,7 @@ from preflare.cli_terminal import PATH, SCHEDULER, err, out, progress_bar
 from preflare.cli_train import train
 from preflare.cli_twin import simulate, twin
 from preflare.errors import PreflareError
-from preflare.scheduler import ENVIRONMENT, scheduler_named
+from preflare.scheduler import ENVIRONMENT, running, scheduler_named
 from preflare.sizes import SIZES
 
 
@@ -105,12 +106,14 @@ def cutout(sources: tuple[Path, ...], output: Path, exposures: slice, force: boo
     help="Reject by this rule; repeat for more. Default: the rules of the paper.",
 )
 @click.option("--onset", help="UTC start of the flare, for example 2014-01-31T12:00.")
+@SCHEDULER
 @click.option("--force", is_flag=True, help="Replace cubes that exist.")
 def clean(
     files: tuple[Path, ...],
     output: Path,
     reject: tuple[str, ...],
     onset: str | None,
+    scheduler: str | None,
     force: bool,
 ) -> None:
     """Clean level 2 rasters into one Zarr cube an observation.
@@ -123,18 +126,22 @@ def clean(
         rules = preflare.Rule(sum({preflare.Rule[name.upper()] for name in reject}))
     by_observation: dict[str, list[preflare.Raster]] = defaultdict(list)
     for file in files:
-        raster = preflare.read_raster(file)
+        raster = preflare.read_raster(file.absolute())
         by_observation[raster.observation_id].append(raster)
+    # Lazy: nothing but the checks is done until they are written, wherever that is.
     cubes = {
-        output / f"{name}.zarr": preflare.clean_observation(rasters, reject=rules, onset=onset)
+        f"{name}.zarr": preflare.clean_observation(rasters, reject=rules, onset=onset)
         for name, rasters in by_observation.items()
     }
-    for path in cubes:
-        preflare.cubes.check_writable(path, overwrite=force)
-    for path, cube in cubes.items():
-        with _ProgressBar(f"cleaning {path.stem}"):
-            preflare.write_cube(cube, path, overwrite=force)
-        _print_counts(path)
+    for name in cubes:
+        preflare.cubes.check_writable(output / name, overwrite=force)
+    with _ProgressBar("cleaning"), running(scheduler, output.absolute()) as tasks:
+        jobs = [(cube, output.absolute() / name, force) for name, cube in cubes.items()]
+        tasks.each(_write, jobs, lambda path: _print_counts(output / path.name), wide=True)
+
+
+def _write(cube: xr.Dataset, path: Path, force: bool) -> Path:
+    return preflare.write_cube(cube, path, overwrite=force)
 
 
 def _print_counts(path: Path) -> None:
@@ -151,7 +158,7 @@ def _print_counts(path: Path) -> None:
 
 
 class _ProgressBar(Callback):
-    """A bar over dask's tasks, on standard error where that is a terminal."""
+    """A bar over dask's tasks of this machine, on standard error where that is a terminal."""
 
     def __init__(self, label: str) -> None:
         super().__init__()
@@ -160,7 +167,7 @@ class _ProgressBar(Callback):
 
     def _start_state(self, _graph: Any, state: dict[str, Any]) -> None:
         total = sum(len(state[key]) for key in ("ready", "waiting", "running", "finished"))
-        self._bar.update(self._task, total=total)
+        self._bar.reset(self._task, total=total)
         self._bar.start()
 
     def _posttask(self, *_: Any) -> None:

@@ -100,7 +100,9 @@ def _listed(table: pd.DataFrame, *, index: bool) -> dict[str, str]:
     listed = table.to_csv(index=index, float_format=DIGITS)
     if len(listed) <= LONG:
         return {CSV: listed}
-    return {PACKED: b64encode(gzip.compress(listed.encode(), mtime=0)).decode("ascii")}
+    return {
+        PACKED: b64encode(gzip.compress(listed.encode(), compresslevel=6, mtime=0)).decode("ascii")
+    }
 
 
 def _saved(figure: Figure, kind: str, extent: Bbox, **options: Any) -> str:

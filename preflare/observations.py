@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -106,7 +107,16 @@ def read_observations(path: str | Path | None = None) -> tuple[Observation, ...]
     >>> len(read_observations())
     37
     """
-    path = shipped("observations.ecsv") if path is None else Path(path)
+    return _table_a1() if path is None else _read(Path(path))
+
+
+@lru_cache(maxsize=1)
+def _table_a1() -> tuple[Observation, ...]:
+    """Read the default catalogue once: a study looks into it a thousand times."""
+    return _read(shipped("observations.ecsv"))
+
+
+def _read(path: Path) -> tuple[Observation, ...]:
     try:
         table = QTable.read(path, format="ascii.ecsv", fill_values=[])
     except (OSError, ValueError) as error:

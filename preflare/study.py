@@ -108,9 +108,20 @@ class Study(Observed):
 
         That takes more of each class than are tested on, and the onset of every flare.
         """
+        return not self.lacks
+
+    @property
+    def lacks(self) -> str:
+        """What keeps the study from learning from its own observations: a sentence, or nothing."""
         kinds = [each.kind for each in self.observations()]
-        enough = min(kinds.count("PF"), kinds.count("AR")) > TESTED
-        return self.source == "twin" or (enough and not self._without_onset())
+        flaring, others, without = kinds.count("PF"), kinds.count("AR"), len(self._without_onset())
+        if self.source == "twin" or (min(flaring, others) > TESTED and not without):
+            return ""
+        here = f"{flaring} PF and {others} AR" + (f", {without} of unknown onset" * bool(without))
+        return (
+            f"This takes {TESTED + 1} observations of each class or more, and the onset of every "
+            f"flare: here are {here}."
+        )
 
     def _without_onset(self) -> list[str]:
         """Name the PF observations whose onset is not known."""

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from shutil import copy2, copytree
 from typing import Any, get_args
@@ -69,52 +70,46 @@ def mg_profile(wavelength: NDArray[Any] = WAVELENGTH) -> NDArray[np.float32]:
     return profile.astype(np.float32)
 
 
-@pytest.fixture
-def write_raster(tmp_path: Path) -> Callable[..., Path]:
-    """Give a function that writes level 2 raster files."""
-
-    def write(
-        spectra: NDArray[Any] | None = None,
-        *,
-        name: str = "raster.fits",
-        first: float = FIRST,
-        dispersion: float = DISPERSION,
-        stored: type = np.float32,
-        positions: int = 8,
-        exposure: float = 8.0,
-        start: str = "2014-03-29T14:09:38.830",
-        begins: float = 0.17,
-        window: str = "Mg II k 2796",
-        others: tuple[tuple[str, float, int], ...] = (("C II 1336", 1332.7, 17),),
-        listed: tuple[str, ...] = ("2832",),
-        **compression: Any,
-    ) -> Path:
-        if spectra is None:
-            spectra = np.tile(mg_profile(), (3, 5, 1))
-        primary = fits.PrimaryHDU()
-        names = [*(other[0] for other in others), window, *listed]
-        beginnings = [*(other[1] for other in others), first, *(2831.2 for _ in listed)]
-        lengths = [*(other[2] for other in others), spectra.shape[2], *(9 for _ in listed)]
-        primary.header.update(
-            STARTOBS=start, OBSID="3860258481", NRASTERP=positions, NWIN=len(names)
-        )
-        for number, (each, begin, length) in enumerate(
-            zip(names, beginnings, lengths, strict=True), 1
-        ):
-            primary.header[f"TDESC{number}"] = each
-            primary.header[f"TWMIN{number}"] = begin
-            primary.header[f"TWMAX{number}"] = begin + dispersion * (length - 1)
-        windows = []
-        for _, begin, length in others:
-            other = np.full((*spectra.shape[:2], length), 3.0, np.float32)
-            windows.append(_window(other, begin, 0.026, np.float32, {}))
-        windows.append(_window(spectra, first, dispersion, stored, compression))
-        hdus = fits.HDUList([primary, *windows, _auxiliary(len(spectra), exposure, begins)])
-        path = tmp_path / name
-        hdus.writeto(path)
-        return path
-
-    return write
+def write_level2(
+    folder: Path,
+    spectra: NDArray[Any] | None = None,
+    *,
+    name: str = "raster.fits",
+    first: float = FIRST,
+    dispersion: float = DISPERSION,
+    stored: type = np.float32,
+    positions: int = 8,
+    obsid: str = "3860258481",
+    exposure: float = 8.0,
+    start: str = "2014-03-29T14:09:38.830",
+    begins: float = 0.17,
+    cadence: float = 9.4,
+    window: str = "Mg II k 2796",
+    others: tuple[tuple[str, float, int], ...] = (("C II 1336", 1332.7, 17),),
+    listed: tuple[str, ...] = ("2832",),
+    **compression: Any,
+) -> Path:
+    """Write a level 2 raster file into a folder."""
+    if spectra is None:
+        spectra = np.tile(mg_profile(), (3, 5, 1))
+    primary = fits.PrimaryHDU()
+    names = [*(other[0] for other in others), window, *listed]
+    beginnings = [*(other[1] for other in others), first, *(2831.2 for _ in listed)]
+    lengths = [*(other[2] for other in others), spectra.shape[2], *(9 for _ in listed)]
+    primary.header.update(STARTOBS=start, OBSID=obsid, NRASTERP=positions, NWIN=len(names))
+    for number, (each, begin, length) in enumerate(zip(names, beginnings, lengths, strict=True), 1):
+        primary.header[f"TDESC{number}"] = each
+        primary.header[f"TWMIN{number}"] = begin
+        primary.header[f"TWMAX{number}"] = begin + dispersion * (length - 1)
+    windows = []
+    for _, begin, length in others:
+        other = np.full((*spectra.shape[:2], length), 3.0, np.float32)
+        windows.append(_window(other, begin, 0.026, np.float32, {}))
+    windows.append(_window(spectra, first, dispersion, stored, compression))
+    hdus = fits.HDUList([primary, *windows, _auxiliary(len(spectra), exposure, begins, cadence)])
+    path = folder / name
+    hdus.writeto(path)
+    return path
 
 
 def _window(
@@ -135,16 +130,22 @@ def _window(
     return hdu
 
 
-def _auxiliary(exposures: int, exposure: float, begins: float) -> fits.ImageHDU:
+def _auxiliary(exposures: int, exposure: float, begins: float, cadence: float) -> fits.ImageHDU:
     # Columns in another order than the mission's: the header says which is which.
     rows = np.zeros((exposures, 4))
-    rows[:, 1] = begins + 9.4 * np.arange(exposures)
+    rows[:, 1] = begins + cadence * np.arange(exposures)
     rows[:, 0] = exposure
     rows[:, 2] = 484 + 2.0 * np.arange(exposures)
     rows[:, 3] = 281.8
     hdu = fits.ImageHDU(rows)
     hdu.header.update(EXPTIMEN=0, TIME=1, XCENIX=2, YCENIX=3)
     return hdu
+
+
+@pytest.fixture
+def write_raster(tmp_path: Path) -> Callable[..., Path]:
+    """Give a function that writes level 2 raster files."""
+    return partial(write_level2, tmp_path)
 
 
 @pytest.fixture

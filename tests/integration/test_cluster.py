@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 import xarray as xr
+from astropy.io import fits
 from distributed import LocalCluster
 
 import preflare as pf
@@ -147,6 +148,24 @@ def test_commands_run_there(address, near, write_raster, tmp_path):
         done = preflare("score", raster, *output)
         assert (done.returncode, done.stderr) == (0, "")
     assert content(tmp_path / "far") == content(tmp_path / "near") != {}
+
+
+def test_observations_are_cleaned_there_from_files_named_as_seen_here(
+    address, write_raster, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    files = [write_raster(name=name) for name in ("one.fits", "other.fits", "next.fits")]
+    fits.setval(files[1], "OBSID", value="3800507454")
+    fits.setval(files[2], "STARTOBS", value="2014-03-29T15:00:00.000")
+    said = {}
+    for output, where in (("far", address), ("near", THREADS)):
+        names = [file.name for file in files]
+        done = preflare("clean", *names, "--output", output, "--scheduler", where)
+        assert (done.returncode, done.stderr) == (0, "")
+        said[output] = sorted(done.stdout.replace(output, "").splitlines())
+    assert said["far"] == said["near"]
+    assert len(list((tmp_path / "far").iterdir())) == 3
+    assert content(tmp_path / "far") == content(tmp_path / "near")
 
 
 def test_what_goes_wrong_on_a_worker_is_the_same_sentence(address):

@@ -472,6 +472,7 @@ def test_with_another_observation_fetched_the_cut_out_can_still_be_asked_for(
     travelling = pf.Study(source="iris", cache=cache, fetched=False)
     assert [each.name for each in travelling.observations()] == ["PF 14"]
     assert not travelling.learns
+    assert travelling.lacks.endswith("here are 1 PF and 0 AR, 1 of unknown onset.")
 
 
 def test_a_study_learns_from_real_observations_when_there_are_enough(
@@ -487,11 +488,13 @@ def test_a_study_learns_from_real_observations_when_there_are_enough(
     study = pf.Study(source="iris", cache=cache)
     assert [each.name for each in study.observations()] == [each.name for each in chosen]
     assert not study.learns
+    assert study.lacks.endswith("here are 6 PF and 6 AR, 6 of unknown onset.")
     with pytest.raises(StudyError, match=r"When the flare of PF 1, PF 2, .* began is not known"):
         study.spectra()
     for each in chosen[:6]:
         fetch(each.name, "--no-slit-jaw", "--onset", each.id_start.replace(hour=23).isoformat())
     assert study.learns
+    assert not study.lacks
     assert study.spectra().classes == {each.name: each.kind == "PF" for each in chosen}
     assert all(len(partition.test) == 10 for partition in study.partitions())
 
