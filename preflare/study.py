@@ -339,9 +339,13 @@ class Study(Observed):
         paths = {each.name: folder / f"{each.observation_id}.zarr" for each in wanted}
 
         def prepared() -> tuple[Study, Explainer, Any]:
+            self._cube_paths(wanted, lambda _: None)
             return self._here(), explainer(), explain
 
-        self._made(_make_explained, paths, prepared, progress)
+        def size(name: str) -> int:
+            return int(self.cube(name)["peak"].size)
+
+        self._made(_make_explained, paths, prepared, size, progress)
         return {name: open_cube(path) for name, path in paths.items()}
 
 
