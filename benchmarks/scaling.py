@@ -8,7 +8,7 @@ things are measured:
 
 - growth: archives of 10^4 to 10^7 spectra, scored by the whole swarm and explained by few members
   with few draws, the same at all sizes; networks are trained on up to 10^6 spectra
-- the whole swarm with all its draws, on the smallest archive
+- the whole swarm with all its draws, on a small archive
 
 What would take longer than `BOUND`, judged by the size before, is left out, and the record says so.
 The record, `scaling.json` beside this file, is what the book's scaling page shows. It is written
@@ -43,7 +43,7 @@ from preflare.explainer import SAMPLES
 from preflare.kernels.ahead import compile_ahead
 from preflare.products import digest
 from preflare.rules import accepted
-RECORD = "benchmarks/scaling.json"
+from preflare.scaling import RECORD
 from preflare.scheduler import THREADS
 
 SIZES = (10**4, 10**5, 10**6, 10**7)
@@ -52,8 +52,8 @@ ROUNDS = {10**4: 2, 10**5: 2}
 """Of a size; else one."""
 FEW = Few(members=2, samples=64)
 """What explains where growth is measured."""
-SWARM_SIZE, SWARM_ROUNDS = 10**4, 3
-TRAINED, MEMBERS, EPOCHS = 10**6, 8, 4
+SWARM_SIZE, SWARM_ROUNDS = 3 * 10**4, 2
+TRAINED, MEMBERS, EPOCHS = 10**6, 8, 2
 """Spectra at most, networks and epochs of a training: every worker holds all spectra."""
 BOUND = 400.0
 """Time that a run may take, in s."""
