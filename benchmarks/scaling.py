@@ -38,7 +38,7 @@ import torch
 from distributed import Client, LocalCluster
 
 import preflare as pf
-from benchmarks.archive import ArchiveStudy, Few, laid_out, pool, write
+from benchmarks.archive import ArchiveStudy, Few, pool, write
 from preflare.explainer import SAMPLES
 from preflare.kernels.ahead import compile_ahead
 from preflare.products import digest
@@ -170,9 +170,7 @@ def one(archive: Path, cache: Path, workers: str, few: Few, train: int) -> dict:
         "longest": max(int(study.cube(name)["peak"].size) for name in names),
         "stages": stages,
         "disk": {
-            tree.rstrip("-"): taken(folder)
-            for tree in TREES
-            for folder in cache.glob(f"{tree}*")
+            tree.rstrip("-"): taken(folder) for tree in TREES for folder in cache.glob(f"{tree}*")
         }
         | {"files": taken(archive)},
         "client_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
@@ -321,7 +319,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.one:
         archive, cache, workers, few, train = given.one
-        print(json.dumps(one(Path(archive), Path(cache), workers, Few(*json.loads(few)), int(train))))
+        few = Few(*json.loads(few))
+        print(json.dumps(one(Path(archive), Path(cache), workers, few, int(train))))
         return
     sizes = SIZES[:2] if given.quick else SIZES
     sizes = [int(size) for size in given.sizes or (*sizes, 0)]

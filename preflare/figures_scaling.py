@@ -24,7 +24,7 @@ def time_against_spectra(axes: Axes, times: pd.DataFrame, title: str) -> None:
     """
     for workers, (marker, colour) in LOOKS.items():
         if workers in times.index.get_level_values("workers"):
-            own = times.loc[workers].sort_values("spectra")
+            own = pd.DataFrame(times.xs(workers, level="workers")).sort_values("spectra")
             label = workers if workers == "threads" else f"{workers} worker{'s'[: workers != '1']}"
             axes.vlines(own["spectra"], own["low"], own["high"], color=colour, lw=1)
             axes.plot(own["spectra"], own["seconds"], marker, ls="-", color=colour, label=label)
@@ -43,7 +43,7 @@ def memory_against_spectra(axes: Axes, times: pd.DataFrame) -> None:
     """
     for stage, (marker, colour) in STAGE_LOOKS.items():
         if stage in times.index.get_level_values("stage"):
-            own = times.loc[stage].sort_values("spectra")
+            own = pd.DataFrame(times.xs(stage, level="stage")).sort_values("spectra")
             axes.plot(
                 own["spectra"], own["memory"] / 1e6, marker, ls="-", color=colour, label=stage
             )

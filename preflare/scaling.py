@@ -153,8 +153,8 @@ class Scaling:
 
     def accepted(self) -> float:
         """Return the share of spectra that was accepted in the largest archive."""
-        largest = self.runs.loc[self.runs["spectra"].idxmax()]
-        return float(largest["accepted"] / largest["spectra"])
+        own = self.runs[self.runs["stage"] == "clean"].sort_values("spectra")
+        return float(own["accepted"].iloc[-1] / own["spectra"].iloc[-1])
 
     def plan(self, spectra: float, accepted: float) -> pd.Series:
         """Say what an archive takes, at the `costs` of a million spectra.
