@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 LOOKS = {"1": ("o", "C0"), "2": ("s", "C1"), "4": ("^", "C2"), "threads": ("D", "0.45")}
 """Marker and colour by the number of workers."""
@@ -29,6 +29,8 @@ def time_against_spectra(axes: Axes, times: pd.DataFrame, title: str) -> None:
             axes.vlines(own["spectra"], own["low"], own["high"], color=colour, lw=1)
             axes.plot(own["spectra"], own["seconds"], marker, ls="-", color=colour, label=label)
     axes.set(xscale="log", yscale="log", xlabel="Spectra")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_title(title, loc="left", fontsize="small")
 
 
@@ -48,6 +50,7 @@ def memory_against_spectra(axes: Axes, times: pd.DataFrame) -> None:
                 own["spectra"], own["memory"] / 1e6, marker, ls="-", color=colour, label=stage
             )
     axes.set(xscale="log", xlabel="Spectra", ylabel="Memory of a worker (MB)", ylim=(0, None))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def speedups(axes: Axes, curves: Mapping[str, pd.DataFrame], title: str) -> None:
