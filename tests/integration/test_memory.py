@@ -114,7 +114,7 @@ print(json.dumps({"grown": grown, "spectra": int(product["attribution"][..., 0].
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_no_stage_holds_an_observation_whole(tmp_path):
     rasters = tmp_path / "short.fits", tmp_path / "long.fits"
-    for raster, exposures in zip(rasters, (16, 96), strict=True):
+    for raster, exposures in zip(rasters, (32, 160), strict=True):
         write_long_raster(raster, exposures)
     done = subprocess.run(
         [sys.executable, "-c", STAGES, *map(str, rasters), str(tmp_path)],
@@ -122,6 +122,6 @@ def test_no_stage_holds_an_observation_whole(tmp_path):
     )  # fmt: skip
     told = json.loads(done.stdout)
     whole = told["spectra"] * 240 * 4
-    assert whole > 100e6
+    assert whole > 150e6
     for stage in ("clean", "scores", "attributions"):
-        assert told["grown"][f"{stage} long"] < 0.25 * whole, told
+        assert told["grown"][f"{stage} long"] < 0.4 * whole, told
