@@ -25,10 +25,10 @@ EXPOSURES = 116
 ROUNDS = 5
 
 
-def write_long_raster(path: Path) -> None:
-    """Repeat the exposures of the real raster until there are `EXPOSURES`."""
+def write_long_raster(path: Path, exposures: int = EXPOSURES) -> None:
+    """Repeat the exposures of the real raster until there are so many."""
     with fits.open(pf.shipped(pf.SAMPLE_RASTER)) as hdus:
-        repeats = np.arange(EXPOSURES) % hdus[1].shape[0]
+        repeats = np.arange(exposures) % hdus[1].shape[0]
         window = fits.ImageHDU(hdus[1].data[repeats])
         for key in ("CRVAL*", "CRPIX*", "CDELT*", "CTYPE*", "PC*_*"):
             window.header.update(hdus[1].header[key])

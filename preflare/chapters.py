@@ -50,17 +50,34 @@ class Chapter:
         BookError
             If the front matter is no YAML, or says anything else of preflare.
         """
+        return self._settings() == {"reads": "runs"}
+
+    @property
+    def record(self) -> str | None:
+        """The file of the checkout that it shows, such as a benchmark's, as its front matter says.
+
+        Raises
+        ------
+        BookError
+            See `reads_runs`.
+        """
+        return self._settings().get("record")
+
+    def _settings(self) -> dict[str, str]:
+        """Return what the front matter says of preflare."""
         matter = _FRONT_MATTER.match(self.source.read_text(encoding="utf-8"))
         try:
             settings = yaml.safe_load(matter[1]).get(_RECORD, {}) if matter else {}
         except yaml.YAMLError as error:
             raise _no_yaml(self.source) from error
-        if settings not in ({}, {"reads": "runs"}):
+        names = list(settings) if isinstance(settings, dict) else None
+        file = names == ["record"] and isinstance(settings["record"], str)
+        if settings not in ({}, {"reads": "runs"}) and not file:
             raise BookError(
                 f"{self.source} has preflare: {settings} in its front matter: "
-                "write preflare: {reads: runs}, or leave it out."
+                "write preflare: {reads: runs}, preflare: {record: a file}, or leave it out."
             )
-        return bool(settings)
+        return dict(settings)
 
 
 @dataclass(frozen=True)
@@ -118,6 +135,7 @@ def key_of(chapter: Chapter, parameters: dict[str, Any], shared: str, root: Path
     -------
     str
     """
+    record = [] if chapter.record is None else [root / chapter.record]
     files = []
     for value in parameters.values():
         for name in value if isinstance(value, list) else [value]:
@@ -125,7 +143,8 @@ def key_of(chapter: Chapter, parameters: dict[str, Any], shared: str, root: Path
                 stat = (root / name).stat()
                 files.append(f"{name}:{stat.st_size}:{stat.st_mtime_ns}")
     settings = json.dumps(parameters, sort_keys=True, default=str)
-    return digest([chapter.source], settings, shared, *files)
+    sources = [chapter.source, *(file for file in record if file.is_file())]
+    return digest(sources, settings, shared, *files)
 
 
 def located(value: Any, root: Path) -> Any:

@@ -32,6 +32,8 @@ BLOCKS = 8
 """Parts of a cube, at least, so that several cores have work."""
 MOST = 4096
 """Spectra of a part, at most, which bounds the memory."""
+MOST_SCORES = 2**20
+"""Spectra whose scores are stored together, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,8 @@ class Explainer:
         """
         logits = differentiable(self.swarm, "logit", None, "cpu")
         log_odds = differentiable(self.swarm, "log-odds", None, "cpu")
-        found = self._mapped(cube, partial(_scored, logits, log_odds), 3).rechunk(-1)
+        found = self._mapped(cube, partial(_scored, logits, log_odds), 3)
+        found = found.rechunk((*_parts(found.shape[:3], MOST_SCORES), -1))
         result = xr.Dataset(coords=_coordinates(cube), attrs=_origin(cube))
         for place, (name, unit, meaning) in enumerate(
             (
@@ -216,9 +219,7 @@ class Explainer:
     def _mapped(self, cube: xr.Dataset, function: Any, width: int, *settings: object) -> da.Array:
         """Apply a function of spectra (n, 240), to (n, width), to the accepted ones of a cube."""
         keep = accepted(cube)
-        rasters = keep.shape[0]
-        at_once = min(MOST * rasters // max(keep.size, 1), rasters // BLOCKS)
-        chunks = (max(1, at_once), *keep.shape[1:])
+        chunks = _parts(keep.shape, min(MOST, keep.size // BLOCKS))
         intensity = cube["intensity"].chunk(dict(zip(DIMENSIONS, (*chunks, POINTS), strict=True)))
         name = hashlib.sha256(repr((str(intensity.data.name), settings)).encode())
         name.update(self.swarm.weights.tobytes() + self.baselines.tobytes())
@@ -231,6 +232,13 @@ class Explainer:
             name=f"{width}-of-{name.hexdigest()}",
             meta=np.zeros((0, 0, 0, 0), np.float32),
         )
+
+
+def _parts(shape: tuple[int, ...], most: int) -> tuple[int, int, int]:
+    """Part a cube (time, step, slit): some rasters, else some steps, and always the whole slit."""
+    _, steps, slit = shape
+    rasters = most // max(1, steps * slit)
+    return (rasters, steps, slit) if rasters else (1, max(1, most // max(1, slit)), slit)
 
 
 def _where_accepted(function: Any, width: int, spectra: Spectra, keep: NDArray[np.bool_]) -> Any:

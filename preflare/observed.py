@@ -211,7 +211,11 @@ class Observed:
             self.quiet_sun()
             return self._here()
 
-        self._made(_make_cube, paths, prepared, progress)
+        def size(name: str) -> int:
+            rasters = self.files(name).glob("*_raster_*.fits")
+            return sum(file.stat().st_size for file in rasters)
+
+        self._made(_make_cube, paths, prepared, size, progress)
         return paths
 
     def _made(
@@ -219,11 +223,13 @@ class Observed:
         make: Callable[[str, Path, Any], Path],
         paths: Mapping[str, Path],
         prepared: Callable[[], Any],
+        size: Callable[[str], int],
         progress: Callable[[Path], None],
     ) -> None:
         """Have products made that are not there, each by a task.
 
         The task is given an observation's name, the product's path, and what was prepared for all.
+        The largest begins first: begun last, it would keep one worker busy and all others waiting.
         """
         todo = {name: path for name, path in paths.items() if not path.exists()}
         for path in paths.values():
@@ -233,7 +239,8 @@ class Observed:
             ready = prepared()
             with running(self.scheduler, self.cache) as tasks:
                 ready = tasks.shared(ready)
-                jobs = [(name, path, ready) for name, path in todo.items()]
+                names = sorted(todo, key=size, reverse=True)
+                jobs = [(name, todo[name], ready) for name in names]
                 tasks.each(make, jobs, progress, wide=True)
 
 

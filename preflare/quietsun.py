@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -221,18 +222,36 @@ class QuietSun:
         Returns
         -------
         xarray.Dataset
-            In memory, with `Rule.QUIET_SUN` in ``flags`` where the error is at most the threshold
-            and in the attribute ``tried``; spectra that the cube's rules now reject are nan.
+            Lazy where the cube is, with `Rule.QUIET_SUN` in ``flags`` where the error is at most
+            the threshold and in the attribute ``tried``; spectra that the cube's rules now reject
+            are nan.
         """
-        flagged = cube.load().copy(deep=True)
-        with np.errstate(invalid="ignore"):
-            quiet = self.errors(flagged["intensity"].values) <= self.threshold
-        flags = flagged["flags"].values
-        flags[quiet] |= np.uint8(Rule.QUIET_SUN)
-        if flagged.attrs["reject"] & Rule.QUIET_SUN:
-            flagged["intensity"].values[quiet] = np.nan
+        rejects = bool(cube.attrs["reject"] & Rule.QUIET_SUN)
+        changed = xr.apply_ufunc(
+            partial(self._flag_block, rejects=rejects),
+            cube["intensity"],
+            cube["flags"],
+            input_core_dims=[["wavelength"], []],
+            output_core_dims=[["wavelength"], []],
+            dask="parallelized",
+            output_dtypes=[np.float32, np.uint8],
+        )
+        flagged = cube.copy()
+        for name, values in zip(("intensity", "flags"), changed, strict=True):
+            flagged[name] = values.assign_attrs(cube[name].attrs)
         flagged.attrs["tried"] |= int(Rule.QUIET_SUN)
         return flagged
+
+    def _flag_block(
+        self, spectra: Spectra, flags: NDArray[np.uint8], *, rejects: bool
+    ) -> tuple[Spectra, NDArray[np.uint8]]:
+        """Flag spectra (..., 240), in one thread: there are other blocks for other threads."""
+        with _one_thread(), np.errstate(invalid="ignore"):
+            quiet = self.errors(spectra) <= self.threshold
+        flags = np.where(quiet, flags | np.uint8(Rule.QUIET_SUN), flags)
+        if rejects:
+            spectra = np.where(quiet[..., None], np.float32(np.nan), spectra)
+        return spectra, flags
 
 
 def _one_thread() -> AbstractContextManager[Any]:

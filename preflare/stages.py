@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +58,12 @@ MADE_FROM = ("observations.ecsv", "twin", "iris")
 
 def stage_key(stage: Stage, **settings: object) -> str:
     """Return the key of a stage's products: code, data and settings, hashed."""
+    return product_key(code=_code(stage), **settings)
+
+
+@cache
+def _code(stage: Stage) -> str:
+    """Hash code and data once: there is a key for each of many observations."""
     package = Path(__file__).parent
     sources = [package / module for module in MADE_BY[stage]]
-    return product_key(code=digest(sources + [shipped(name) for name in MADE_FROM]), **settings)
+    return digest(sources + [shipped(name) for name in MADE_FROM])

@@ -349,10 +349,16 @@ class Study(Observed):
         wanted = [each for each in self.observations() if only is None or each.name in only]
         paths = {each.name: folder / f"{each.observation_id}.zarr" for each in wanted}
 
+        cubes: dict[str, Path] = {}
+
         def prepared() -> tuple[Study, Explainer, Any]:
+            cubes.update(self._cube_paths(wanted, lambda _: None))
             return self._here(), explainer(), explain
 
-        self._made(_make_explained, paths, prepared, progress)
+        def size(name: str) -> int:
+            return int(open_cube(cubes[name])["peak"].size)
+
+        self._made(_make_explained, paths, prepared, size, progress)
         return {name: open_cube(path) for name, path in paths.items()}
 
 

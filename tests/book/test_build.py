@@ -392,6 +392,18 @@ def test_a_front_matter_that_says_something_else_is_an_error(book_with_summary, 
     assert complaint in str(caught.value)
 
 
+def test_a_chapter_that_shows_a_record_follows_it(book):
+    record = book.root / "numbers.json"
+    changed(book, "kernelspec:", "preflare: {record: numbers.json}\nkernelspec:")
+    record.write_text("1")
+    book.build(say=quietly)
+    assert book.status()[0].state == "up to date"
+    record.write_text("2")
+    assert book.status()[0].state == "stale"
+    record.unlink()
+    assert book.status()[0].state == "stale"
+
+
 def test_two_builds_at_once_take_turns(book):
     command = [sys.executable, "-m", "preflare", "book"]
     builds = [

@@ -24,6 +24,7 @@ FIGURES = {
     "monotonicity": 9,
     "audit": 5,
     "misreadings": 6,
+    "scaling": 3,
 }
 
 

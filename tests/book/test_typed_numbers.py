@@ -88,6 +88,7 @@ ALLOWED = {
     "misreadings": {
         "Within 0.6 Å of k and h": "definition of the lines' surroundings",
     },
+    "scaling": {"171 Å": "a line's name", "284 Å": "a line's name", "108 Å": "a line's name"},
     "splitting": {
         "95 % of cases": "the quantile that is computed",
         "95 % of the changes": "the same",

@@ -181,3 +181,18 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.setenv("PREFLARE_CACHE", str(tmp_path))
     assert pf.Study().cache == tmp_path
     assert pf.Study(cache=tmp_path / "mine").cache == tmp_path / "mine"
+
+
+def test_the_largest_product_is_begun_first(tmp_path):
+    study, begun = pf.Study(cache=tmp_path), []
+
+    def make(name, path, _):
+        begun.append(name)
+        return path
+
+    sizes = {"short": 1, "long": 3, "middling": 2}
+    paths = {name: tmp_path / name for name in sizes}
+    told = []
+    study._made(make, paths, lambda: None, sizes.__getitem__, told.append)
+    assert begun == ["long", "middling", "short"]
+    assert told == [paths[name] for name in begun]

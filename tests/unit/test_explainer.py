@@ -66,6 +66,22 @@ def test_attributions_are_those_of_attribute_whatever_the_blocks(explainer, cube
     np.testing.assert_array_equal(whole["attribution"].values, values)
 
 
+def test_parts_are_small_also_of_one_long_raster(explainer, cube, monkeypatch):
+    raster = cube.stack(both=("time", "step")).drop_vars(("time", "step", "both"), errors="ignore")
+    raster = raster.rename(both="step").expand_dims("time").transpose("time", "step", "slit", ...)
+    monkeypatch.setattr("preflare.explainer.MOST", 10)  # two of four steps of five pixels
+    monkeypatch.setattr("preflare.explainer.BLOCKS", 1)
+    monkeypatch.setattr("preflare.explainer.MOST_SCORES", 15)
+    found = explainer.attributions(raster, samples=64)["attribution"]
+    assert found.chunks == ((1,), (2, 2), (5,), (240,))
+    scores = explainer.scores(raster)
+    assert scores["score"].chunks == ((1,), (3, 1), (5,))
+    whole = explainer.attributions(cube, samples=64)["attribution"]
+    np.testing.assert_array_equal(found.values.ravel(), whole.values.ravel())
+    logits = explainer.scores(cube)["logit"].values
+    np.testing.assert_array_equal(scores["logit"].values.ravel(), logits.ravel())
+
+
 def test_attributions_sum_to_the_logit_less_the_expected_one(explainer, cube):
     found = explainer.attributions(cube, samples=2048).load()
     logit = explainer.scores(cube)["logit"].values

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 import preflare as pf
 from preflare.errors import CleaningError
@@ -105,6 +106,20 @@ def test_a_cube_gets_the_bit_the_nan_and_the_record(quiet_sun, write_raster):
     assert not strange.attrs["tried"] & pf.Rule.QUIET_SUN
     assert "quiet sun" in pf.count_rules(flagged).index
     assert not pf.accepted(flagged)[0, 0, 1]
+
+
+def test_a_lazy_cube_is_flagged_block_by_block_as_one_in_memory_is(quiet_sun, write_raster):
+    cube = pf.clean(pf.read_raster(write_raster()))
+    held = cube.load().copy(deep=True)
+    held["intensity"].values[0, 0, :2] = profiles(2, 9)
+    held["flags"].values[0, 0, :2] = 0
+    lazy = held.chunk(step=1, slit=2)
+    flagged = quiet_sun.flag(lazy)
+    assert flagged["intensity"].chunks == lazy["intensity"].chunks
+    assert flagged["flags"].chunks == lazy["flags"].chunks
+    expected = quiet_sun.flag(held)
+    assert (expected["flags"].values & pf.Rule.QUIET_SUN).any()
+    xr.testing.assert_identical(flagged.load(), expected)
 
 
 def test_rejected_spectra_are_not_called_quiet(quiet_sun, write_raster):
