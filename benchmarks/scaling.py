@@ -10,7 +10,8 @@ things are measured:
   with few draws, the same at all sizes; networks are trained on up to 10^6 spectra
 - the whole swarm with all its draws, on a small archive
 
-What would take longer than `BOUND`, judged by the size before, is left out, and the record says so.
+What would take longer than ``--bound``, judged by the size before, is left out, and the record says
+so.
 The record, `scaling.json` beside this file, is what the book's scaling page shows. It is written
 after each run, and ``--sizes 1e6 1e7`` measures some sizes anew. ``--quick`` measures the two
 smallest sizes once, and shows them without a record unless ``--record`` names one.
@@ -48,9 +49,9 @@ from preflare.scheduler import THREADS
 
 SIZES = (10**4, 10**5, 10**6, 10**7)
 WORKERS = ("1", "2", "4", THREADS)
-ROUNDS = {10**4: 2, 10**5: 2}
+ROUNDS = {10**5: 2}
 """Of a size; else one."""
-FEW = Few(members=2, samples=64)
+FEW = Few(members=1, samples=64)
 """What explains where growth is measured."""
 SWARM_SIZE, SWARM_ROUNDS = 3 * 10**4, 2
 TRAINED, MEMBERS, EPOCHS = 10**6, 8, 2
@@ -207,14 +208,22 @@ class Record:
     def expected(self, size: int, workers: str) -> float:
         """Return the time that a run should take, by the one before with as many workers."""
         known = [
-            (each["spectra"], sum(stage["seconds"] for stage in each["stages"].values()))
+            (
+                each["spectra"],
+                sum(
+                    stage["seconds"]
+                    for name, stage in each["stages"].items()
+                    if name != "train" or size <= TRAINED
+                ),
+            )
             for each in self.content["runs"]
             if (each["part"], each["workers"]) == ("growth", workers) and each["size"] < size
         ]
-        return max(known, default=(1, 0.0))[1] * size / max(known, default=(1, 0.0))[0]
+        spectra, seconds = max(known, default=(1, 0.0))
+        return seconds * size / spectra
 
 
-def about(compiled: float) -> dict:
+def about(compiled: float, bound: float) -> dict:
     """Say where and how it was measured."""
     swarm = ArchiveStudy(Path(), Path(), THREADS).explainer()
     named = ("dask", "distributed", "numba", "numpy", "torch", "xarray", "zarr")
@@ -229,7 +238,7 @@ def about(compiled: float) -> dict:
         "versions": {name: metadata.version(name) for name in named},
         "code": code[:12],
         "compile_seconds": round(compiled, 1),
-        "bound_seconds": BOUND,
+        "bound_seconds": bound,
         "swarm": {"members": len(swarm.swarm), "samples": SAMPLES},
         "few": {"members": FEW.members, "samples": FEW.samples},
         "training": {"members": MEMBERS, "epochs": EPOCHS, "most": TRAINED},
@@ -272,7 +281,15 @@ def in_a_process(archive: Path, folder: Path, workers: str, few: Few, train: int
         shutil.rmtree(cache, ignore_errors=True)
 
 
-def series(part: str, size: int, folder: Path, pixels: np.ndarray, record: Record, rounds: int):
+def series(
+    part: str,
+    size: int,
+    folder: Path,
+    pixels: np.ndarray,
+    record: Record,
+    rounds: int,
+    bound: float,
+) -> None:
     """Measure one size with all numbers of workers, in turn."""
     record.forget(part, size)
     archive = folder / f"{size}"
@@ -280,11 +297,11 @@ def series(part: str, size: int, folder: Path, pixels: np.ndarray, record: Recor
     few = FEW if part == "growth" else Few()
     for turn in range(rounds):
         for workers in WORKERS:
-            if turn and workers == THREADS:
+            if workers == THREADS and (turn or part == "swarm"):
                 continue
             entry = {"part": part, "size": size, "workers": workers, "round": turn}
             expected = record.expected(size, workers) if part == "growth" else 0.0
-            if part == "growth" and expected > BOUND:
+            if expected > bound:
                 record.add("left_out", entry | {"expected_seconds": round(expected)})
                 continue
             if not written:
@@ -315,6 +332,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=float, help="of growth; 0 for the whole swarm")
     parser.add_argument("--record", type=Path, help="where to keep what is measured")
     parser.add_argument("--folder", type=Path, help="where there is room: 30 GB for 10^7 spectra")
+    parser.add_argument("--bound", type=float, default=BOUND, help="what a run may take, in s")
     parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
@@ -327,7 +345,7 @@ def main() -> None:
     path = given.record or (None if given.quick else Path(__file__).parents[1] / RECORD)
     record = Record(path)
     compile_ahead()
-    record.content["about"] = about(compiled_anew())
+    record.content["about"] = about(compiled_anew(), given.bound)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=given.folder, prefix="scaling-") as made:
         folder = Path(made)
@@ -335,10 +353,10 @@ def main() -> None:
         for size in sizes:
             rounds = 1 if given.quick else ROUNDS.get(size, 1)
             if size:
-                series("growth", size, folder, pixels, record, rounds)
+                series("growth", size, folder, pixels, record, rounds, given.bound)
             else:
                 rounds = 1 if given.quick else SWARM_ROUNDS
-                series("swarm", SWARM_SIZE, folder, pixels, record, rounds)
+                series("swarm", SWARM_SIZE, folder, pixels, record, rounds, given.bound)
     print(f"{time.perf_counter() - start:.0f} s in all")
 
 
