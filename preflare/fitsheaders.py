@@ -25,6 +25,7 @@ from preflare.errors import PreflareError, RasterError, reason
 _BLOCK = 2880
 _LONGEST_HEADER = 2**22
 """Bytes; level 2 headers have some 40,000, and data must not be searched for an end."""
+_MOST_PADDING = 2**20
 _MOST_AXES = _MOST_FIELDS = 999
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _END = re.compile(rb"END[^A-Z0-9_-]")
@@ -219,6 +220,7 @@ def check_complete(source: Path, readable: Path) -> list[int]:
             if header is None:
                 if not begins:
                     raise RasterError(f"{source} is not a FITS file: name an IRIS level 2 file.")
+                _check_end(source, stream, place, size)
                 return begins
             begins.append(place)
             start, length = stream.tell(), _data_length(source, header)
@@ -229,6 +231,15 @@ def check_complete(source: Path, readable: Path) -> list[int]:
                 )
             stream.seek(start + length + -length % _BLOCK)
     return begins
+
+
+def _check_end(source: Path, stream: BinaryIO, place: int, size: int) -> None:
+    """Refuse all but some padding behind the last header's data: astropy would look for more."""
+    stream.seek(place)
+    if size - place > _MOST_PADDING or stream.read().strip(b"\0 "):
+        raise RasterError(
+            f"{source} is damaged, what begins at its byte {place} is no header: download it again."
+        )
 
 
 def _next_header(source: Path, stream: BinaryIO) -> fits.Header | None:

@@ -226,5 +226,6 @@ class _TiledImage(_Image):
                 hdus = fits.open(stream, do_not_scale_image_data=True)
                 image = hdus[self.hdu]
                 _ = image.compressed_data  # whose columns are looked at once, and warned of
-            with hdus:
+            # astropy adds up what the tiles' table says of their places, which may be anything.
+            with hdus, np.errstate(over="ignore"):
                 return np.asarray(image.section[index])

@@ -22,11 +22,11 @@ RUNS = [
 NAMES = {"PF": (6, 7, 11, 13, 16, 17, 18), "AR": (3, 5, 7, 11, 12, 13, 15)}
 STEPS = {"PF 13": 2, "AR 7": 2}
 """The rasters among them."""
-TIMES, CADENCE, BEFORE = 25, 60.0, 22
+TIMES, CADENCE, BEFORE = 24, 60.0, 21
 """Exposures of each slit position, s between two, and how many begin before the onset."""
 
 
-def seen(random, flaring, times, pixels=6):
+def seen(random, flaring, times, pixels=5):
     """Give what a slit sees: in flaring regions the triplet fills, and then ribbons shine."""
     triplet = np.exp(-0.5 * ((WAVELENGTH - pf.LINES["triplet"]) / 0.2) ** 2)
     filled = random.uniform(0, 0.3, (len(times), pixels, 1))

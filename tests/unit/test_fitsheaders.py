@@ -110,6 +110,41 @@ def test_a_header_whose_end_is_damaged_hides_nothing(write_raster, end):
         pf.read_raster(path)
 
 
+@pytest.mark.parametrize(
+    ("behind", "read"),
+    [(bytes(2880), True), (b" " * 99, True), (b"x" * 2880, False), (bytes(2**21), False)],
+    ids=["zeros", "spaces", "something", "zeros without end"],
+)
+def test_behind_the_last_extension_is_padding_or_nothing(write_raster, behind, read):
+    path = write_raster()
+    path.write_bytes(path.read_bytes() + behind)
+    if read:
+        assert pf.read_raster(path).intensity.shape == (3, 5, 633)
+    else:
+        with pytest.raises(RasterError, match="is no header"):
+            pf.read_raster(path)
+
+
+def test_extensions_behind_one_without_a_name_are_not_taken_on_trust(write_raster):
+    path = edited(write_raster(**TILED), 2, "TFIELDS", HUGE)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"XTENSION= 'IMAGE", b"YTENSION= 'IMAGE", 1))
+    with pytest.raises(RasterError, match="is no header"):
+        pf.read_raster(path)
+
+
+def test_a_tile_that_lies_beyond_all_places_is_no_warning(write_raster):
+    path = write_raster(**TILED)
+    content = bytearray(path.read_bytes())
+    with fits.open(path, disable_image_compression=True) as hdus:
+        table = hdus[2].fileinfo()["datLoc"]
+    content[table : table + 8] = b"\x7f\xff\xff\xff" * 2
+    path.write_bytes(content)
+    with pytest.raises(RasterError, match=r"raster\.fits is damaged") as caught:
+        pf.read_raster(path).intensity.compute(scheduler="synchronous")
+    assert "Warning" not in str(caught.value)
+
+
 @pytest.mark.parametrize("seconds", [1e300, np.inf, np.nan, 1e10])
 def test_times_that_no_observation_has_are_refused_without_a_warning(write_raster, seconds):
     path = write_raster()
