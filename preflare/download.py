@@ -87,11 +87,10 @@ def download(
 
     Raises
     ------
-    MissingError
-        If the server has no such file.
     ArchiveError
-        If the address may not be used, the file is too large or not of the kind that its name
-        says, the server refuses or fails too often, or the file cannot be written.
+        If the server has no such file, the address may not be used, the file is too large or not
+        of the kind that its name says, the server refuses or fails too often, or the file cannot
+        be written.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """X-ray flux of GOES and flare lists, by sunpy, which is asked for only here.
 
-sunpy finds the science-quality files of NOAA's archive (`sunpy.net.dataretriever.XRSClient`) and
+sunpy finds the science-quality files of NOAA's archive (``sunpy.net.dataretriever.XRSClient``) and
 the flare list of the Heliophysics Event Knowledgebase, and reads the former. Flux is of the band
 1-8 Å, averaged over minutes; where NOAA flags it as bad it is left out and counted.
 """
