@@ -45,10 +45,13 @@ MADE_BY: dict[Stage, tuple[str, ...]] = {
 """Modules and folders of the package whose code a stage's products depend on."""
 MADE_FROM = ("observations.ecsv", "twin", "iris")
 """Data that travel with preflare, on which all products depend."""
+KEPT_WITH = "checksums"
+"""So that products which were kept without are others, and not damaged ones."""
 
 
 def stage_key(stage: Stage, **settings: object) -> str:
     """Return the key of a stage's products: code, data and settings, hashed."""
     package = Path(__file__).parent
     sources = [package / module for module in MADE_BY[stage]]
-    return product_key(code=digest(sources + [shipped(name) for name in MADE_FROM]), **settings)
+    code = digest(sources + [shipped(name) for name in MADE_FROM])
+    return product_key(code=code, kept_with=KEPT_WITH, **settings)

@@ -1,10 +1,14 @@
-"""How many faults to make, and a count of those that were survived."""
+"""How many faults to make, a count of those that were survived, and a small study to disturb."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import FAULTS
+from tests.faults.disturbing import STAGES, Runner, unfinished
+from tests.faults.small import fill
 
 
 @pytest.fixture
@@ -21,3 +25,29 @@ def survived(record_property: Callable[[str, object], None]) -> Callable[[str, i
 def full(request: pytest.FixtureRequest) -> bool:
     """Tell whether to make all faults (`make faults`), or as many as two minutes allow."""
     return bool(request.config.getoption("--faults") == "full")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """Give what runs the stages of a small study."""
+    runner = Runner(tmp_path_factory.mktemp("run"))
+    yield runner
+    runner.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run: Runner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a cache in which every stage of a small study was left to itself."""
+    cache = tmp_path_factory.mktemp("undisturbed") / "cache"
+    fill(cache / "archive")
+    for stage in STAGES:
+        outcome = run(stage, cache)
+        assert (outcome.code, outcome.said) == (0, "")
+    assert unfinished(cache) == []
+    return cache
+
+
+@pytest.fixture
+def cache(undisturbed: Path, tmp_path: Path) -> Path:
+    """Give a copy of it."""
+    return Path(shutil.copytree(undisturbed, tmp_path / "cache"))
