@@ -65,6 +65,8 @@ def atomically(
             _remove(old)
         elif replace or not path.exists():
             place.replace(path)
+        # Once more: who was killed a moment ago may not have been gone by then.
+        _clear_left_overs(path)
     except OSError as refusal:
         raise error(f"{path} cannot be written ({reason(refusal)}): {cure}.") from refusal
     finally:
@@ -162,4 +164,8 @@ def _is_running(process: int) -> bool:
         return False
     except PermissionError:
         return True
+    with suppress(OSError):
+        # A zombie, which nobody has waited for, is at work no more.
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return state not in "ZX"
     return True

@@ -11,6 +11,17 @@ from tests.faults.disturbing import STAGES, Runner, unfinished
 from tests.faults.small import fill
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: left to `make faults`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--faults") != "full":
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
 @pytest.fixture
 def survived(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
     """Give a function that counts faults of a kind, which the summary of a run tells."""
@@ -27,7 +38,7 @@ def full(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--faults") == "full")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     """Give what runs the stages of a small study."""
     runner = Runner(tmp_path_factory.mktemp("run"))
@@ -35,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     runner.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def undisturbed(run: Runner, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a cache in which every stage of a small study was left to itself."""
     cache = tmp_path_factory.mktemp("undisturbed") / "cache"

@@ -32,13 +32,15 @@ class Outcome:
     events : list of str
         Of files that it opened for writing, moved or removed: the names of the products that came
         to their places, and dots.
-    seconds : float
+    seconds, cpu : float
+        That passed, and that processors were busy.
     """
 
     code: int
     said: str
     events: list
     seconds: float
+    cpu: float
 
     @property
     def killed(self):

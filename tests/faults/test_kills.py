@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -13,9 +14,6 @@ from tests.archive_server import packed, raster_of, slit_jaw_of, whole
 from tests.book.test_build import CHAPTER
 from tests.faults.disturbing import STAGES, content, unfinished, without
 from tests.faults.small import raster
-
-IN_A_ROW = 3
-"""Kills, at most, before a run is left to itself."""
 
 
 class Killing:
@@ -40,7 +38,8 @@ class Killing:
         expected = self.result()
         while self.kills < self.count:
             clear()
-            for _ in range(self.draws.integers(1, IN_A_ROW + 1)):
+            in_a_row = int(self.draws.integers(1, 4))
+            for _ in range(min(in_a_row, self.count - self.kills)):
                 outcome = self.start(**self.moment(first))
                 assert outcome.killed or (outcome.code, outcome.said) == (0, "")
                 self.kills += outcome.killed
@@ -85,7 +84,7 @@ def test_a_killed_fetch_ends_the_same(run, archive, tmp_path, full, survived):
 
     def start(**how):
         came = run("command", cache, arguments=arguments, environment=environment, **how)
-        return type(came)(came.code, "" if came.code == 0 else came.said, came.events, came.seconds)
+        return came if came.code else replace(came, said="")
 
     def fetched():
         """Give all but when a file was first seen."""
