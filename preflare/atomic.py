@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import socket
 import threading
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import TextIO
 
 from preflare.errors import PreflareError, reason
+
+_UNFINISHED = re.compile(r"\.(\d+)\.\d+\.unfinished")
+"""The process at work, and the end of the name of what it is at work on."""
 
 
 @contextmanager
@@ -49,24 +53,20 @@ def atomically(
     PreflareError
         As `error`, if it cannot be written.
     """
-    here = f".{path.name}.{socket.gethostname()}."
-    mine = f"{os.getpid()}.{threading.get_ident()}.unfinished"
-    place = path.with_name(here + mine)
+    place = path.with_name(_here(path) + _mine())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left_over in path.parent.glob(f"{escape(here)}*.unfinished"):
-            process = left_over.name.split(".")[-3]
-            if process.isdigit() and not _is_running(int(process)):
-                _remove(left_over)
+        _clear_left_overs(path)
         _remove(place)
         yield place
         if replace and path.is_dir():
-            old = path.with_name(f"{here}old.{mine}")
-            path.rename(old)
+            old = _set_aside(path)
             place.rename(path)
             _remove(old)
         elif replace or not path.exists():
             place.replace(path)
+        # Once more: who was killed a moment ago may not have been gone by then.
+        _clear_left_overs(path)
     except OSError as refusal:
         raise error(f"{path} cannot be written ({reason(refusal)}): {cure}.") from refusal
     finally:
@@ -84,7 +84,7 @@ def alone(path: Path) -> Iterator[None]:
     ----------
     path : Path
     """
-    lock = path.with_name(f".{path.name}.lock")
+    lock = _lock(path)
     with ExitStack() as held:
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,6 +104,52 @@ def _locked(lock: Path) -> TextIO:
         file.close()
 
 
+def cleared_away(path: Path) -> None:
+    """Remove a file or a folder: whole, or not at all.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    OSError
+        If the system refuses.
+    """
+    _remove(_set_aside(path))
+
+
+def locked(path: Path) -> bool:
+    """Tell whether somebody makes what belongs at a path, or was killed doing so."""
+    return _lock(path).exists()
+
+
+def _here(path: Path) -> str:
+    return f".{path.name}.{socket.gethostname()}."
+
+
+def _mine() -> str:
+    return f"{os.getpid()}.{threading.get_ident()}.unfinished"
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
+
+
+def _set_aside(path: Path) -> Path:
+    old = path.with_name(f"{_here(path)}old.{_mine()}")
+    _remove(old)
+    return path.rename(old)
+
+
+def _clear_left_overs(path: Path) -> None:
+    # What is made by parts has unfinished things of unfinished things.
+    for left_over in path.parent.glob(f"*{escape(_here(path))}*.unfinished*"):
+        process = _UNFINISHED.search(left_over.name)
+        if process and not _is_running(int(process[1])):
+            _remove(left_over)
+
+
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
@@ -118,4 +164,8 @@ def _is_running(process: int) -> bool:
         return False
     except PermissionError:
         return True
+    with suppress(OSError):
+        # A zombie, which nobody has waited for, is at work no more.
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return state not in "ZX"
     return True

@@ -1,7 +1,9 @@
 """The book: run the chapters that changed, render the pages, tell how it went."""
 
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,13 +20,14 @@ from preflare.chapters import (
     check_parameters,
     key_of,
     located,
+    notices_of,
     parameters_of,
     run,
     runs,
 )
 from preflare.errors import BookError, reason
 from preflare.pages import staged
-from preflare.products import digest
+from preflare.products import digest, is_sound
 from preflare.render import Say, render
 from preflare.solutions import FOLDER as SOLUTIONS
 from preflare.solutions import is_solution, solutions_of, with_solutions
@@ -139,7 +142,7 @@ class Book:
             raise BookError(f"The book has no chapter {chapter!r} that runs: it has {names}.")
         chosen = self._chosen(chapters, chapter, parameters or {}, settings or {})
         self._check_folder()
-        with alone(self.folder / "site"):
+        with alone(self.folder / "site"), self._refusals():
             if not solutions:
                 self._forget_solutions()
             shared = self._shared_digest()
@@ -200,8 +203,25 @@ class Book:
                 "name another folder."
             ) from refusal
 
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Say in one sentence that the folder cannot be written."""
+        try:
+            yield
+        except OSError as refusal:
+            named = refusal.filename
+            if named is not None and not Path(named).is_relative_to(self.folder):
+                raise
+            raise BookError(
+                f"The book cannot be built in {self.folder} ({reason(refusal)}): "
+                "make room, or name another folder."
+            ) from refusal
+
     def _is_due(self, chapter: Chapter, key: str, wanted: bool, force: bool) -> bool:
         last = self._last_run(chapter)
+        if last is None or last.key == key:
+            # One that is damaged is named; then it is as if it had never run.
+            last = last if is_sound(self._notebook(chapter)) else None
         current = last is not None and last.key == key
         if current:
             self._failure(chapter).unlink(missing_ok=True)
@@ -216,7 +236,7 @@ class Book:
                 return
             say(f"running {chapter.name}")
             try:
-                self._run(chapter, parameters, key)
+                self._run(chapter, parameters, key, say)
             except BaseException:
                 over.set()
                 raise
@@ -274,13 +294,16 @@ class Book:
     def _last_run(self, chapter: Chapter) -> Run | None:
         return Run.load(self._notebook(chapter))
 
-    def _run(self, chapter: Chapter, parameters: dict[str, Any], key: str) -> None:
+    def _run(self, chapter: Chapter, parameters: dict[str, Any], key: str, say: Say) -> None:
         failure = self._failure(chapter)
         try:
             run(chapter, parameters, key, self._notebook(chapter), self.root)
         except BookError as error:
             failure.write_text(str(error))
             raise
+        finally:
+            for sentence in notices_of(self._notebook(chapter)):
+                say(f"{chapter.name}: {sentence}")
         failure.unlink(missing_ok=True)
 
     def _status_of(self, chapter: Chapter, shared: str) -> StatusRow:

@@ -14,14 +14,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import jupytext
 import nbformat
 import yaml
 
+from preflare.atomic import atomically
+from preflare.checksums import record_checksums
 from preflare.errors import BookError, reason
 from preflare.ledger import RUNS
+from preflare.notices import ENVIRONMENT as NOTICES
+from preflare.notices import PREFIX
 from preflare.products import digest
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?^kernelspec:.*?)^---$", re.DOTALL | re.MULTILINE)
@@ -225,20 +230,29 @@ def run(chapter: Chapter, parameters: dict[str, Any], key: str, notebook: Path, 
         `notebook` as ``<chapter>.failed.ipynb``, and what the kernel complained of as
         ``<chapter>.log``.
     """
-    notebook.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = notebook.with_suffix(f".{os.getpid()}.unfinished.ipynb")
     log = notebook.with_suffix(".log")
     started, clock = datetime.now(UTC), time.perf_counter()
     # A fresh process, so that the peak memory of its children is this chapter's alone.
     spawn = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-            peak, failure = pool.submit(
-                _execute, chapter.source, unfinished, log, parameters, root
-            ).result()
-        if failure:
-            unfinished.replace(notebook.with_suffix(".failed.ipynb"))
-            raise BookError(f"Chapter {chapter.name} failed {failure}")
+    with atomically(notebook, BookError) as place:
+        # Of papermill's own ending, which it asks for.
+        unfinished = place.with_name(f"{place.name}.ipynb")
+        try:
+            with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+                peak, failure = pool.submit(
+                    _execute, chapter.source, unfinished, log, parameters, root
+                ).result()
+            if failure:
+                unfinished.replace(notebook.with_suffix(".failed.ipynb"))
+                raise BookError(f"Chapter {chapter.name} failed {failure}")
+        except BrokenProcessPool as error:
+            raise BookError(
+                f"Chapter {chapter.name} was killed while it ran, perhaps for want of memory: "
+                "run it again with more, or on less data."
+            ) from error
+        finally:
+            if unfinished.exists():
+                unfinished.replace(place)
         record = Run(
             chapter=chapter.name,
             key=key,
@@ -249,16 +263,16 @@ def run(chapter: Chapter, parameters: dict[str, Any], key: str, notebook: Path, 
             versions=_versions(),
             machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         )
-        _finish(unfinished, record)
-        unfinished.replace(notebook)
-    except BrokenProcessPool as error:
-        raise BookError(
-            f"Chapter {chapter.name} was killed while it ran, perhaps for want of memory: "
-            "run it again with more, or on less data."
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+        _finish(place, record)
+        record_checksums(place, notebook, BookError)
     return record
+
+
+def notices_of(notebook: Path) -> list[str]:
+    """Return what a person should know of the last execution: sentences, without its pages."""
+    log = notebook.with_suffix(".log")
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    return [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
 
 
 def _execute(
@@ -270,7 +284,10 @@ def _execute(
 
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ[RUNS] = str(output.parent)
-    with log.open("wb") as stream:
+    os.environ[NOTICES] = str(log)
+    Thread(target=_end_with_parent, daemon=True).start()
+    log.unlink(missing_ok=True)
+    with log.open("ab") as stream:  # and so are notices appended
         os.dup2(stream.fileno(), sys.stderr.fileno())
     text = source.read_text(encoding="utf-8")
     nbformat.write(_notebook(source), output)
@@ -294,6 +311,14 @@ def _execute(
         failure = f"({type(error).__name__}): {reason(error)}"
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024), failure
+
+
+def _end_with_parent() -> None:
+    """End this process, and with it the kernel, where the one that began it was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _notebook(source: Path) -> Any:

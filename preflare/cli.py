@@ -1,5 +1,7 @@
 """The `preflare` command: thin wrappers that turn errors into one sentence and exit status 1."""
 
+import errno
+import logging
 import os
 import sys
 from collections import defaultdict
@@ -19,19 +21,33 @@ from preflare.cli_score import score
 from preflare.cli_terminal import PATH, SCHEDULER, err, out, progress_bar
 from preflare.cli_train import train
 from preflare.cli_twin import simulate, twin
-from preflare.errors import PreflareError
+from preflare.errors import PreflareError, reason
+from preflare.notices import PREFIX
 from preflare.scheduler import ENVIRONMENT, running, scheduler_named
 from preflare.sizes import SIZES
+
+
+class _Notices(logging.Handler):
+    """Sentences on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(f"{PREFIX}{record.getMessage()}", markup=False)
 
 
 class _OneSentence(click.Group):
     """A group whose commands fail with one sentence on standard error and no traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        logging.getLogger("preflare").handlers = [_Notices()]
         try:
             return super().invoke(ctx)
         except PreflareError as error:
             err.print(f"preflare: {error}", markup=False)
+            sys.exit(1)
+        except OSError as refusal:
+            if refusal.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            err.print(f"preflare: the disk takes no more ({reason(refusal)}): make room.")
             sys.exit(1)
         except KeyboardInterrupt:
             err.print("preflare: interrupted; nothing half-written was left behind.")

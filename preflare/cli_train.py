@@ -51,6 +51,7 @@ def train(
     from preflare.splits import balanced_split
     from preflare.study import Study
     from preflare.swarm import Swarm
+    from preflare.weights import without_damage
 
     check_writable(output, overwrite=force, kind="file")
     if cubes:
@@ -71,7 +72,7 @@ def train(
             members=members,
             epochs=epochs,
             seed=seed,
-            checkpoint=output.with_name(f".{output.name}.training"),
+            checkpoint=without_damage(output.with_name(f".{output.name}.training")),
             scheduler=scheduler,
             progress=lambda done, _, loss: tell(done, f"training, loss {loss:.3f}"),
         )

@@ -1,10 +1,12 @@
 """Spectral cubes on disk: one Zarr store an observation, written whole or not at all."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
 import xarray as xr
+from dask.system import CPU_COUNT
 
 from preflare.atomic import atomically
 from preflare.errors import CubeError, reason
@@ -51,8 +53,10 @@ def write_cube(cube: xr.Dataset, path: str | Path, *, overwrite: bool = False) -
     """
     path = Path(path)
     check_writable(path, overwrite=overwrite)
-    with atomically(path, CubeError) as place:
-        _regular(cube).to_zarr(place, mode="w", consolidated=False)
+    # The threads are its own: where one fails, what others write meanwhile is awaited and removed.
+    with atomically(path, CubeError) as place, ThreadPoolExecutor(CPU_COUNT) as threads:
+        stored = _regular(cube).to_zarr(place, mode="w", consolidated=False, compute=False)
+        stored.compute(pool=threads)
     return path
 
 

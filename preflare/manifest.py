@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from preflare.atomic import alone, atomically
+from preflare.checksums import checksum
 from preflare.errors import ArchiveError, reason
 from preflare.products import product_key
 
@@ -163,14 +163,21 @@ class Manifest:
         found = []
         holding = self.holdings().get(observation_id)
         for entry in holding.files() if holding else ():
-            path = self.folder / entry.file
-            if not path.is_file():
-                found.append(f"{path} is missing")
-            elif path.stat().st_size != entry.size:
-                found.append(f"{path} has {path.stat().st_size:,} bytes, not {entry.size:,}")
-            elif thorough and sha256_of(path) != entry.sha256:
-                found.append(f"{path} has changed")
+            fault = self.fault_of(entry, thorough=thorough)
+            if fault is not None:
+                found.append(fault)
         return found
+
+    def fault_of(self, entry: Entry, *, thorough: bool = True) -> str | None:
+        """Say in what a file is not what it was when first seen; None if it is."""
+        path = self.folder / entry.file
+        if not path.is_file():
+            return f"{path} is missing"
+        if path.stat().st_size != entry.size:
+            return f"{path} has {path.stat().st_size:,} bytes, not {entry.size:,}"
+        if thorough and sha256_of(path) != entry.sha256:
+            return f"{path} has changed"
+        return None
 
 
 def sha256_of(path: Path) -> str:
@@ -186,8 +193,7 @@ def sha256_of(path: Path) -> str:
         If it cannot be read.
     """
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return checksum(path)
     except OSError as error:
         raise ArchiveError(
             f"{path} cannot be read ({reason(error)}): check the disk, or fetch it again."

@@ -21,7 +21,7 @@ from preflare.errors import StudyError
 from preflare.fetching import FETCHED
 from preflare.level2 import Raster, SlitJaw, read_raster, read_slitjaw
 from preflare.observations import Observation, observation
-from preflare.products import cache_folder, kept
+from preflare.products import cache_folder, is_sound, kept
 from preflare.quietsun import QuietSun
 from preflare.rules import accepted, count_rules
 from preflare.scheduler import THREADS, running, scheduler_named
@@ -155,7 +155,6 @@ class Observed:
         dict of xarray.Dataset
             As from `preflare.clean`, with the quiet-Sun bit set and ``t_onset`` known for PF.
         """
-        self._from.files(self.observations(), progress)
         paths = self._cube_paths(self.observations(), progress)
         return {name: open_cube(path) for name, path in paths.items()}
 
@@ -207,7 +206,7 @@ class Observed:
         }
 
         def prepared() -> Observed:
-            self._from.files(observations, lambda _: None)
+            self._from.files(observations, progress)
             self.quiet_sun()
             return self._here()
 
@@ -231,7 +230,7 @@ class Observed:
         The task is given an observation's name, the product's path, and what was prepared for all.
         The largest begins first: begun last, it would keep one worker busy and all others waiting.
         """
-        todo = {name: path for name, path in paths.items() if not path.exists()}
+        todo = {name: path for name, path in paths.items() if not is_sound(path)}
         for path in paths.values():
             if path not in todo.values():
                 progress(path)

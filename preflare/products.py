@@ -10,8 +10,10 @@ from pathlib import Path
 
 import platformdirs
 
-from preflare.atomic import alone, atomically
-from preflare.errors import StudyError
+from preflare.atomic import alone, atomically, cleared_away, locked
+from preflare.checksums import fault_of, record_checksums, recorded
+from preflare.errors import StudyError, reason
+from preflare.notices import notice
 
 ENVIRONMENT = "PREFLARE_CACHE"
 """Environment variable that names the cache."""
@@ -58,6 +60,8 @@ def product_key(**depends: object) -> str:
 def kept(path: Path, make: Callable[[Path], object]) -> Path:
     """Return a product's path, after making it if it is not there and nobody else is making it.
 
+    Its checksums are recorded beside it. One that is damaged is made again.
+
     Parameters
     ----------
     path : Path
@@ -70,11 +74,51 @@ def kept(path: Path, make: Callable[[Path], object]) -> Path:
     StudyError
         If it cannot be written.
     """
-    if path.exists():
+    if is_sound(path):
         return path
-    cure = "choose another cache folder"
     with alone(path):
         if not path.exists():
-            with atomically(path, StudyError, replace=False, cure=cure) as place:
+            with atomically(path, StudyError, replace=False, cure=_CURE) as place:
                 make(place)
+                record_checksums(place, path, StudyError)
     return path
+
+
+def is_sound(path: Path) -> bool:
+    """Tell whether a product is there as it was made; one that is damaged is named, and removed.
+
+    Parameters
+    ----------
+    path : Path
+        Where the product is kept, with its checksums beside it.
+
+    Raises
+    ------
+    StudyError
+        If it is damaged and cannot be removed.
+    """
+    if not os.path.lexists(path):
+        return False
+    if locked(path):
+        # Made just now; or who made it was killed, and left the lock.
+        with alone(path):
+            pass
+    if fault_of(path) is None:
+        return True
+    with alone(path):
+        # Somebody else may have seen it, too, and made it again.
+        fault = fault_of(path)
+        if fault and os.path.lexists(path):
+            notice(f"{path} is damaged ({fault}): it is made again.")
+            try:
+                cleared_away(path)
+                recorded(path).unlink(missing_ok=True)
+            except OSError as refusal:
+                raise StudyError(
+                    f"{path} is damaged ({fault}) and cannot be removed ({reason(refusal)}): "
+                    f"{_CURE}."
+                ) from refusal
+    return os.path.lexists(path)
+
+
+_CURE = "choose another cache folder"

@@ -2,13 +2,15 @@
 
 import importlib.util
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from preflare.atomic import atomically
+from preflare.checksums import fault_of, record_checksums
 from preflare.errors import BookError
+from preflare.notices import notice
 from preflare.products import digest
 
 Say = Callable[[str], None]
@@ -46,31 +48,36 @@ def render(
     BookError
         If rendering fails or warns of anything; the site is then left as it was.
     """
-    source, work, site = folder / "src", folder / "render", folder / "html"
+    source, rendered, site = folder / "src", folder / "render", folder / "html"
     mathjax = {SITE_FILES / "mathjax" / name: path.read_bytes() for name, path in _mathjax()}
     _mirror(pages | mathjax, source)
     inputs = digest([source, config, *depends_on])
-    done = work / "inputs.sha256"
+    done = rendered / "inputs.sha256"
     if done.is_file() and done.read_text() == inputs and site.is_dir():
-        return site
+        fault = fault_of(site)
+        if fault is None:
+            return site
+        notice(f"{site} is damaged ({fault}): it is made again.")
     say("rendering")
-    # Sphinx warns only of pages that it reads anew: read them all.
-    shutil.rmtree(work, ignore_errors=True)
-    command = [
-        str(Path(sys.executable).with_name("jupyter-book")),
-        *("build", str(source), "--config", str(config), "--path-output", str(work)),
-        *("-W", "-n", "--keep-going"),
-    ]
-    outcome = subprocess.run(
-        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
-    if outcome.returncode:
-        raise BookError(f"The book does not render: {_complaint(outcome)}")
-    rendered = work / "_build" / "html"
-    # The theme's source maps serve its developers, and weigh as much as all pages.
-    files = (path for path in rendered.rglob("*") if path.is_file() and path.suffix != ".map")
-    _mirror({path.relative_to(rendered): path.read_bytes() for path in files}, site)
-    done.write_text(inputs)
+    # Sphinx warns only of pages that it reads anew: read them all, into a folder of its own, in
+    # which nobody whose parent was killed is still at work.
+    with atomically(rendered, BookError, cure="make room, or name another folder") as work:
+        command = [
+            str(Path(sys.executable).with_name("jupyter-book")),
+            *("build", str(source), "--config", str(config), "--path-output", str(work)),
+            *("-W", "-n", "--keep-going"),
+        ]
+        outcome = subprocess.run(
+            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        if outcome.returncode:
+            raise BookError(f"The book does not render: {_complaint(outcome)}")
+        built = work / "_build" / "html"
+        # The theme's source maps serve its developers, and weigh as much as all pages.
+        files = (path for path in built.rglob("*") if path.is_file() and path.suffix != ".map")
+        _mirror({path.relative_to(built): path.read_bytes() for path in files}, site)
+        record_checksums(site, site, BookError)
+        (work / done.name).write_text(inputs)
     return site
 
 

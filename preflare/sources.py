@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from preflare.cleaning import clean_observation
 from preflare.context import Heating, heating
 from preflare.cubes import open_cube
-from preflare.errors import StudyError, reason
+from preflare.errors import StudyError
 from preflare.fetching import BESIDES
 from preflare.level2 import read_raster
-from preflare.manifest import Holding, Manifest
+from preflare.manifest import Entry, Holding, Manifest
 from preflare.observations import Observation, observation, read_observations
-from preflare.products import kept
+from preflare.products import is_sound, kept
 from preflare.quietsun import QuietSun
 from preflare.rules import accepted
 from preflare.scheduler import THREADS, running
@@ -99,7 +99,12 @@ class Twin:
         folder = self._cache / f"twin-{self._profile}-{key}"
         settings = Settings(self._profile, self._seed)
         return simulate(
-            list(observations), folder, settings, scheduler=self._scheduler, progress=progress
+            list(observations),
+            folder,
+            settings,
+            mend=True,
+            scheduler=self._scheduler,
+            progress=progress,
         )
 
     def onset(self, name: str) -> str | None:
@@ -136,7 +141,7 @@ class Twin:
         """See `Source.quiet_sun`. It is trained if need be."""
         key = stage_key("quiet", seed=self._seed, source=self.name, profile="quick")
         path = self._cache / f"quiet-sun-{key}.safetensors"
-        if not path.exists():
+        if not is_sound(path):
             self._quiet_files()
             here = Twin(self._profile, self._seed, self._cache)
             with running(self._scheduler, self._cache) as tasks:
@@ -147,7 +152,7 @@ class Twin:
         key = stage_key("simulation", seed=self._seed, source=self.name, profile=self._profile)
         settings, folder = Settings("quick", self._seed), self._cache / f"quiet-{key}"
         modes = [observation(name) for name in QUIET_MODES]
-        return simulate(modes, folder, settings, quiet=True, scheduler=self._scheduler)
+        return simulate(modes, folder, settings, quiet=True, mend=True, scheduler=self._scheduler)
 
     def _folder(self, name: str) -> Path:
         return self.files([observation(name)], lambda _: None)[0]
@@ -196,7 +201,7 @@ class Iris:
         holding = self._holding(name)
         for entry in holding.files() if holding else ():
             if entry.file.startswith(f"{BESIDES}/"):
-                return self._read_flux(self._manifest.folder / entry.file, name)
+                return self._read_flux(entry, name)
         return None
 
     def edition(self, name: str) -> str:
@@ -231,17 +236,18 @@ class Iris:
     def _holding(self, name: str) -> Holding | None:
         return self._manifest.holdings().get(observation(name).observation_id)
 
-    def _read_flux(self, path: Path, name: str) -> Table:
-        try:
-            return Table.read(path, format="ascii.ecsv")
-        except (OSError, ValueError) as error:
+    def _read_flux(self, entry: Entry, name: str) -> Table:
+        fault = self._manifest.fault_of(entry)
+        if fault is not None:
             raise StudyError(
-                f'{path} cannot be read ({reason(error)}): run preflare fetch --goes "{name}".'
-            ) from error
+                f"The X-ray flux is not what was fetched, {fault}: "
+                f'run preflare fetch --force --goes "{name}".'
+            )
+        return Table.read(self._manifest.folder / entry.file, format="ascii.ecsv")
 
     def _folder(self, each: Observation) -> Path:
         if self._holding(each.name) is not None:
-            faults = self._manifest.faults(each.observation_id)
+            faults = self._manifest.faults(each.observation_id, thorough=True)
             if faults:
                 raise StudyError(
                     f"The files of {each.name} are not those that were fetched, "

@@ -54,11 +54,13 @@ MADE_BY: dict[Stage, tuple[str, ...]] = {
 """Modules and folders of the package whose code a stage's products depend on."""
 MADE_FROM = ("observations.ecsv", "twin", "iris")
 """Data that travel with preflare, on which all products depend."""
+KEPT_WITH = "checksums"
+"""So that products which were kept without are others, and not damaged ones."""
 
 
 def stage_key(stage: Stage, **settings: object) -> str:
     """Return the key of a stage's products: code, data and settings, hashed."""
-    return product_key(code=_code(stage), **settings)
+    return product_key(code=_code(stage), kept_with=KEPT_WITH, **settings)
 
 
 @cache

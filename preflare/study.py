@@ -26,6 +26,7 @@ from preflare.shipped import shipped
 from preflare.sizes import ARTIFICIAL
 from preflare.splits import Split, balanced_split
 from preflare.swarm import Swarm
+from preflare.weights import without_damage
 
 Spectra = NDArray[np.float32]
 
@@ -206,7 +207,7 @@ class Study(Observed):
                 epochs=self.size.epochs,
                 seed=self.seed,
                 penalty=penalty,
-                checkpoint=path.with_suffix(".training"),
+                checkpoint=without_damage(path.with_suffix(".training")),
                 scheduler=self.scheduler,
                 progress=progress,
             )

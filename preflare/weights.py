@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from preflare.atomic import atomically
+from preflare.atomic import atomically, cleared_away
 from preflare.errors import NetworkError, reason
+from preflare.notices import notice
 
 ARCHITECTURE = "ConvNet 240 (2,74) (4,22) (4,11) 44 5 2"
+CHECKSUM = "sha256"
+"""Of the tensors and what is said of them, among that."""
 ENTRY = "preflare"
 """Of a file's metadata: JSON, with the architecture and more."""
 
@@ -32,7 +37,8 @@ def write_weights(path: Path, tensors: Tensors, about: dict[str, Any]) -> None:
     with atomically(path, NetworkError) as place:
         rows = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
         # One entry only: safetensors writes several in any order, and bytes would differ.
-        said = json.dumps({"architecture": ARCHITECTURE, **about}, sort_keys=True)
+        own = {"architecture": ARCHITECTURE, **about}
+        said = json.dumps({**own, CHECKSUM: _checksum(rows, own)}, sort_keys=True)
         save_file(rows, place, {ENTRY: said})
 
 
@@ -42,7 +48,7 @@ def read_weights(path: Path) -> tuple[Tensors, dict[str, Any]]:
     Raises
     ------
     NetworkError
-        If the file cannot be read, is cut short, or is of another architecture.
+        If the file cannot be read, is cut short or damaged, or is of another architecture.
     """
     try:
         with safe_open(path, "numpy") as stored:
@@ -58,4 +64,37 @@ def read_weights(path: Path) -> tuple[Tensors, dict[str, Any]]:
             f"{path} holds weights of another architecture "
             f"({about.get('architecture', 'unnamed')}): a swarm needs {ARCHITECTURE}."
         )
+    recorded = about.pop(CHECKSUM, None)
+    if recorded is not None and recorded != _checksum(tensors, about):
+        raise NetworkError(f"{path} is damaged: give another copy, or make it again.")
     return tensors, about
+
+
+def without_damage(path: Path) -> Path:
+    """Return the path of an interrupted training's store, after removing one that is damaged.
+
+    Raises
+    ------
+    NetworkError
+        If it cannot be removed.
+    """
+    try:
+        if os.path.lexists(path):
+            read_weights(path)
+    except NetworkError:
+        notice(f"{path} is damaged: the training that it was kept for begins anew.")
+        try:
+            cleared_away(path)
+        except OSError as refusal:
+            raise NetworkError(
+                f"{path} is damaged and cannot be removed ({reason(refusal)}): remove it."
+            ) from refusal
+    return path
+
+
+def _checksum(tensors: Tensors, about: dict[str, Any]) -> str:
+    total = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name, array in sorted(tensors.items()):
+        total.update(f"{name} {array.dtype} {array.shape}".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()

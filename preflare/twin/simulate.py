@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from preflare.atomic import alone, atomically
+from preflare.checksums import fault_of, record_checksums
 from preflare.errors import SimulationError, reason
 from preflare.observations import Observation, read_observations
 from preflare.observations import observation as look_up
+from preflare.products import is_sound
 from preflare.scheduler import running
 from preflare.twin.blends import blends
 from preflare.twin.library import WAVELENGTH
@@ -29,6 +31,7 @@ def simulate(
     *,
     force: bool = False,
     quiet: bool = False,
+    mend: bool = False,
     scheduler: str | None = None,
     progress: Callable[[Path], None] = lambda finished: None,
 ) -> list[Path]:
@@ -48,6 +51,8 @@ def simulate(
         Replace folders that were simulated under other settings.
     quiet : bool
         Look at the quiet Sun in the same modes instead of at active regions.
+    mend : bool
+        Make again what is damaged, as its checksums tell, instead of refusing it.
     scheduler : str, optional
         Where, see `preflare.scheduler.scheduler_named`.
     progress : callable
@@ -57,7 +62,8 @@ def simulate(
     -------
     list of Path
         The observations' folders. Each holds level 2 raster files, slit-jaw images, the X-ray
-        flux (``goes.ecsv``), the truth (``truth.zarr``) and `SIMULATION`.
+        flux (``goes.ecsv``), the truth (``truth.zarr``) and `SIMULATION`. Beside it are the
+        checksums of all that, see `preflare.checksums`.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def simulate(
         If there is no such cluster, or it cannot be used.
     SimulationError
         If the settings make no sense, the disk is too full, the folder cannot be written, or holds
-        something else under an observation's name.
+        something else or something damaged under an observation's name.
     """
     profile_named(settings.profile)
     if settings.seed < 0:
@@ -74,7 +80,8 @@ def simulate(
     targets = [folder / observation.observation_id for observation in observations]
     todo = []
     for observation, target in zip(observations, targets, strict=True):
-        if _is_there(target, settings.asked(observation, quiet=quiet), force=force):
+        asked = settings.asked(observation, quiet=quiet)
+        if _is_sound(target, asked, force=force, mend=mend):
             progress(target)
         else:
             todo.append((observation, target, settings, quiet, force))
@@ -128,6 +135,22 @@ def _is_there(target: Path, asked: dict[str, object], *, force: bool) -> bool:
     return False
 
 
+def _is_sound(target: Path, asked: dict[str, object], *, force: bool, mend: bool) -> bool:
+    if mend:
+        return is_sound(target) and _is_there(target, asked, force=force)
+    if not _is_there(target, asked, force=force):
+        return False
+    if force:
+        return is_sound(target)
+    fault = fault_of(target)
+    if fault:
+        raise SimulationError(
+            f"{target} is damaged ({fault}): "
+            "name another output folder, or allow it to be replaced (--force)."
+        )
+    return True
+
+
 def _check_room(folder: Path, observations: list[Observation], settings: Settings) -> None:
     profile = profile_named(settings.profile)
     spectra = sum(mode(observation, profile).spectra for observation in observations)
@@ -151,4 +174,5 @@ def _make(
             with atomically(target, SimulationError) as place:
                 place.mkdir()
                 Observing(observation, settings, quiet=quiet).write(place)
+                record_checksums(place, target, SimulationError)
     return target

@@ -126,6 +126,47 @@ def test_chapters_run_once_and_again_only_when_something_changed(book):
     assert "Still small" in page(book, "index")
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_damaged_notebook_is_named_and_run_again(book, cut, caplog):
+    book.build(say=quietly)
+    notebook = book.folder / "runs" / "chapter.ipynb"
+    text = notebook.read_text()
+    notebook.write_text(text[: len(text) // 2] if cut else text.replace("answer 42", "answer 43"))
+    said = []
+    book.build(say=said.append)
+    assert said == ["running chapter", "rendering"]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"{notebook} is damaged (chapter.ipynb has changed): it is made again."
+    )
+    assert "answer 42" in page(book)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_damaged_site_is_named_and_rendered_again(book, gone, caplog):
+    book.build(say=quietly)
+    path, good = book.folder / "html" / "chapter.html", page(book)
+    path.unlink() if gone else path.write_text(good.replace("answer 42", "answer 43"))
+    said = []
+    book.build(say=said.append)
+    assert said == ["rendering"]
+    (record,) = caplog.records
+    fault = "is missing" if gone else "has changed"
+    assert f"html is damaged (html/chapter.html {fault}): it is made again" in record.getMessage()
+    assert page(book) == good
+
+
+def test_what_a_chapter_finds_damaged_is_said_and_not_shown(book):
+    changed(book, 'print("answer"', "from preflare.notices import notice\n"
+            'notice("Something is made again.")\nprint("answer"')  # fmt: skip
+    said = []
+    book.build(say=said.append)
+    assert said == ["running chapter", "chapter: Something is made again.", "rendering"]
+    assert "answer 42" in page(book)
+    assert "<code>Something" not in page(book)
+    assert "preflare: Something" not in page(book)
+
+
 def test_parameters_reach_the_chapter_and_the_record(book):
     book.build(chapter="chapter", parameters={"factor": 3}, say=quietly)
     assert "answer 63" in page(book)

@@ -542,7 +542,7 @@ def test_an_onset_that_cannot_be_looked_up_stops_no_other(fetch, served, goes, a
 def test_flux_that_was_damaged_is_one_sentence(fetch, served, goes, cache):
     fetch("PF 14", "--goes", "--no-slit-jaw")
     (cache / "archive" / "goes" / f"{PF_14}.ecsv").write_text("not a table")
-    with pytest.raises(StudyError, match="cannot be read"):
+    with pytest.raises(StudyError, match=r"not what was fetched, .* bytes, not"):
         pf.Study(source="iris", cache=cache).goes("PF 14")
     assert "bytes, not" in fetch("--check", code=1).stderr
 

@@ -1,5 +1,6 @@
 """What is written atomically is there whole or not at all."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from preflare.atomic import alone, atomically
+from preflare.atomic import alone, atomically, cleared_away
 from preflare.errors import CubeError
 
 KILLED = """
@@ -22,6 +23,12 @@ with atomically(Path(sys.argv[1]), CubeError) as place:
     (place / "half").touch()
     os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+KILLED_WITHIN = KILLED.replace(
+    "    place.mkdir()\n",
+    "    inner = atomically(place, CubeError)\n    place = inner.__enter__()\n    place.mkdir()\n",
+)
 
 
 KILLED_ALONE = """
@@ -84,14 +91,38 @@ def test_a_refusal_of_the_system_is_one_sentence(tmp_path):
         raise OSError(28, "No space left")
 
 
-def test_what_killed_processes_left_is_cleared_and_nothing_else(tmp_path):
+@pytest.mark.parametrize("code", [KILLED, KILLED_WITHIN])
+def test_what_killed_processes_left_is_cleared_and_nothing_else(tmp_path, code):
     path = tmp_path / "thing[1]"
-    subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+    subprocess.run([sys.executable, "-c", code, path], check=False)
     assert len(names(tmp_path)) == 1
     (tmp_path / ".thing[1].of.mine.unfinished").touch()
     with atomically(path, CubeError) as place:
         place.touch()
     assert names(tmp_path) == [".thing[1].of.mine.unfinished", "thing[1]"]
+
+
+def test_what_a_killed_process_left_is_cleared_before_anybody_waited_for_it(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", KILLED, tmp_path / "thing"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert len(names(tmp_path)) == 1
+    with atomically(tmp_path / "thing", CubeError) as place:
+        place.touch()
+    assert names(tmp_path) == ["thing"]
+    process.wait()
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_is_cleared_away_is_gone(tmp_path, folder):
+    path = tmp_path / "thing"
+    if folder:
+        (path / "deep").mkdir(parents=True)
+    else:
+        path.touch()
+    cleared_away(path)
+    assert names(tmp_path) == []
+    with pytest.raises(FileNotFoundError):
+        cleared_away(path)
 
 
 def test_threads_do_not_share_a_place(tmp_path):
