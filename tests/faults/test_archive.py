@@ -62,7 +62,7 @@ class Moody:
     def __call__(self, request):
         answer = self.good
         with self.lock:
-            if self.left and self.rng.random() < CHANCE:
+            if self.left and (not self.met or self.rng.random() < CHANCE):
                 self.left -= 1
                 kind, answer = self.rng.choice(self.bad)
                 self.met[kind] += 1
