@@ -16,7 +16,8 @@ from tests.conftest import WAVELENGTH, mg_profile, write_level2
 
 CUT_OUT, SEVERAL = "cut-out", "several"
 RUNS = [
-    (CUT_OUT, "attributions"), (CUT_OUT, "monotonicity"), (CUT_OUT, "audit"),
+    (CUT_OUT, "attributions"), (CUT_OUT, "monotonicity"),
+    pytest.param((CUT_OUT, "audit"), marks=pytest.mark.thorough),
     (SEVERAL, "attributions"), (SEVERAL, "monotonicity"),
 ]  # fmt: skip
 NAMES = {"PF": (6, 7, 11, 13, 16, 17, 18), "AR": (3, 5, 7, 11, 12, 13, 15)}
@@ -101,6 +102,7 @@ def test_no_figure_is_left_out_without_a_word(notebook):
         assert drawn or any(text.endswith(".*") for text in said), cell["metadata"]
 
 
+@pytest.mark.thorough
 def test_explore_shows_a_slit_and_splits_of_what_was_fetched(several, tmp_path, monkeypatch):
     monkeypatch.setenv("PREFLARE_CACHE", str(several))
     root, path = Book.found().root, tmp_path / "explore.ipynb"
