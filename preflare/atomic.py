@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from glob import escape
@@ -16,6 +17,8 @@ from typing import TextIO
 
 from preflare.errors import PreflareError, reason
 
+_ATTEMPTS, _PAUSE = 20, 0.05
+"""To remove a folder, and seconds between them."""
 _UNFINISHED = re.compile(r"\.(\d+)\.\d+\.unfinished")
 """The process at work, and the end of the name of what it is at work on."""
 
@@ -151,8 +154,13 @@ def _clear_left_overs(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    for _ in range(_ATTEMPTS):
+        if not path.is_dir():
+            break
         shutil.rmtree(path, ignore_errors=True)
+        if path.is_dir():
+            # After a fault, other threads may still write a last file there.
+            time.sleep(_PAUSE)
     with suppress(OSError):
         path.unlink()
 

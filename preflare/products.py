@@ -112,7 +112,8 @@ def is_sound(path: Path) -> bool:
             notice(f"{path} is damaged ({fault}): it is made again.")
             try:
                 cleared_away(path)
-                recorded(path).unlink(missing_ok=True)
+                if os.path.lexists(recorded(path)):
+                    cleared_away(recorded(path))
             except OSError as refusal:
                 raise StudyError(
                     f"{path} is damaged ({fault}) and cannot be removed ({reason(refusal)}): "

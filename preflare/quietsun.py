@@ -18,7 +18,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from threadpoolctl import threadpool_limits
 from torch import nn
 
@@ -183,7 +183,7 @@ class QuietSun:
         tensors = dict(self.autoencoder.state_dict())
         tensors["threshold"] = torch.tensor([self.threshold], dtype=torch.float64)
         tensors["curve"] = torch.from_numpy(np.stack([self.curve.train, self.curve.held_out]))
-        save_file(tensors, path)
+        path.write_bytes(save(tensors))
         return path
 
     @classmethod

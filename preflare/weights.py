@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from preflare.atomic import atomically, cleared_away
 from preflare.errors import NetworkError, reason
@@ -39,7 +39,8 @@ def write_weights(path: Path, tensors: Tensors, about: dict[str, Any]) -> None:
         # One entry only: safetensors writes several in any order, and bytes would differ.
         own = {"architecture": ARCHITECTURE, **about}
         said = json.dumps({**own, CHECKSUM: _checksum(rows, own)}, sort_keys=True)
-        save_file(rows, place, {ENTRY: said})
+        # Of bytes, for what safetensors raises on a full disk is no error of the system's.
+        place.write_bytes(save(rows, {ENTRY: said}))
 
 
 def read_weights(path: Path) -> tuple[Tensors, dict[str, Any]]:

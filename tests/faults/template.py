@@ -168,19 +168,20 @@ def perform(order):
     if order.get("largest"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest"], resource.RLIM_INFINITY))
     os.environ.update(order.get("environment", {}))
-    code = 0
+    code, sentence = 0, ""
     seen = watch(str(cache), order.get("event"), order.get("refuse", False))
     try:
         STAGES[order["stage"]](cache, *order.get("arguments", []))
     except PreflareError as error:
-        print(f"{PREFIX}{error}")
-        code = 1
+        code, sentence = 1, f"{PREFIX}{error}"
     except SystemExit as end:
         code = end.code or 0
     except BaseException:
         traceback.print_exc()
         code = 2
     resource.setrlimit(resource.RLIMIT_FSIZE, [resource.RLIM_INFINITY] * 2)
+    if sentence:
+        print(sentence)
     print(f"events {json.dumps(seen)}")
     return code
 
