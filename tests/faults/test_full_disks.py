@@ -55,7 +55,7 @@ def disk(tmp_path):
 
 
 @pytest.mark.parametrize("stage", stages("clean"))
-def test_a_full_disk_is_one_sentence(stage, run, undisturbed, disk, full, survived):
+def test_a_full_disk_is_one_sentence(stage, run, undisturbed, disk, thorough, survived):
     place, resize = disk
     resize("64m")
     cache = place / "cache"
@@ -63,7 +63,7 @@ def test_a_full_disk_is_one_sentence(stage, run, undisturbed, disk, full, surviv
     expected = content(cache)
     without(cache, *STAGES[stage])
     used = (os.statvfs(place).f_blocks - os.statvfs(place).f_bfree) * os.statvfs(place).f_frsize
-    shares = np.linspace(0.1, 0.9, 6) if full else (0.5,)
+    shares = np.linspace(0.1, 0.9, 6) if thorough else (0.5,)
     needed = size_of(undisturbed) - size_of(cache)
     for share in shares:
         resize(int(used + share * needed))
@@ -77,10 +77,10 @@ def test_a_full_disk_is_one_sentence(stage, run, undisturbed, disk, full, surviv
 
 
 @pytest.mark.parametrize("stage", stages("train", "simulate"))
-def test_files_that_may_not_grow_are_one_sentence(stage, run, cache, full, survived):
+def test_files_that_may_not_grow_are_one_sentence(stage, run, cache, thorough, survived):
     expected = content(cache)
     without(cache, *STAGES[stage])
-    for largest in (1, 100, 1_000, 5_000) if full else (1_000,):
+    for largest in (1, 100, 1_000, 5_000) if thorough else (1_000,):
         check_refusal(run(stage, cache, largest=largest), cache)
         survived(f"files that may not grow in {stage}")
     assert run(stage, cache).code == 0
@@ -88,12 +88,14 @@ def test_files_that_may_not_grow_are_one_sentence(stage, run, cache, full, survi
 
 
 @pytest.mark.parametrize("stage", stages("clean"))
-def test_a_disk_that_refuses_from_some_moment_on_is_one_sentence(stage, run, cache, full, survived):
+def test_a_disk_that_refuses_from_some_moment_on_is_one_sentence(
+    stage, run, cache, thorough, survived
+):
     expected = content(cache)
     without(cache, *STAGES[stage])
     events = len(run(stage, cache).events)
     draws = np.random.default_rng(len(stage))
-    for _ in range(15 if full else 1):
+    for _ in range(15 if thorough else 1):
         without(cache, *STAGES[stage])
         came = run(stage, cache, event=int(draws.integers(1, events * 0.9)), refuse=True)
         if came.code:
