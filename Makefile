@@ -33,14 +33,16 @@ test: $(READY)
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	@# pytest ends with 5 where it finds no test: TEST_FLAGS may leave one of the two without any.
-	$(PY) -m pytest --numprocesses logical --dist loadfile -m "not alone" $(TEST_FLAGS); beside=$$?; \
+	@# Side by side, threads of torch's own would wait for each other more than they compute.
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses logical --dist loadfile -m "not alone" $(TEST_FLAGS); \
+	beside=$$?; \
 	case $$beside in 0|5) ;; *) exit $$beside ;; esac; \
 	$(PY) -m pytest -m alone $(TEST_FLAGS); alone=$$?; \
 	case $$beside-$$alone in 0-0|0-5|5-0) ;; *) exit $$alone ;; esac
 
 # All faults that are to be survived; `make test` makes a part of them.
 faults: $(READY)
-	$(PY) -m pytest --numprocesses logical --dist worksteal --thorough tests/faults $(TEST_FLAGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses logical --dist worksteal --thorough tests/faults $(TEST_FLAGS)
 
 # Known vulnerabilities of what requirements.lock pins: found ones fail, here and once a week.
 AUDIT_FLAGS ?= --strict

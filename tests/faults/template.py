@@ -32,15 +32,19 @@ from preflare.study import Study
 from preflare.twin.modes import PROFILES, Profile
 from tests.faults.small import split
 
-PROFILES["quick"] = Profile(slit=8, summing=4, exposures=24, images=1, image_pixels=24)
-SIZES["quick"] = Size(spectra=100, training=200, splits=2, members=4, epochs=40)
-ARTIFICIAL["quick"] = ArtificialSize(200, 2, (2, 4))
-Pairs.of = partial(Pairs.of, held_out=1)
-Explainer.attributions.__kwdefaults__["samples"] = 8
 LONGEST = 300
 """Seconds after which a run that hangs is ended."""
 WATCHED = {"os.rename": 1, "os.remove": 0, "os.rmdir": 0, "os.mkdir": 0}
 """Events of Python's, and which of their arguments is where something changes."""
+
+
+def shrink():
+    """Make everything small in this process, so that it is killed early and often."""
+    PROFILES["quick"] = Profile(slit=8, summing=4, exposures=24, images=1, image_pixels=24)
+    SIZES["quick"] = Size(spectra=100, training=200, splits=2, members=4, epochs=40)
+    ARTIFICIAL["quick"] = ArtificialSize(200, 2, (2, 4))
+    Pairs.of = partial(Pairs.of, held_out=1)
+    Explainer.attributions.__kwdefaults__["samples"] = 8
 
 
 def real(cache):
@@ -224,4 +228,5 @@ def main():
 
 
 if __name__ == "__main__":
+    shrink()
     main()
