@@ -37,6 +37,7 @@ def test_two_studies_at_once_make_everything_once(second, run, other, cache, ful
         assert set(placed.values()) == {1}
 
 
+@pytest.mark.long
 def test_two_studies_at_once_of_which_one_is_killed(run, other, cache, full, survived):
     expected = content(cache)
     draws = np.random.default_rng(1)
