@@ -37,6 +37,7 @@ def undisturbed(run: Runner, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage in STAGES:
         outcome = run(stage, cache)
         assert (outcome.code, outcome.said) == (0, "")
+        run.alone[stage] = outcome
     assert unfinished(cache) == []
     return cache
 

@@ -52,9 +52,16 @@ class Outcome:
 
 
 class Runner:
-    """Runs stages in copies of one process, one at a time."""
+    """Runs stages in copies of one process, one at a time.
+
+    Attributes
+    ----------
+    alone : dict of Outcome
+        Of stages that were left to themselves.
+    """
 
     def __init__(self, folder):
+        self.alone = {}
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._said = folder / f"said-{id(self)}"
         self._process = subprocess.Popen(

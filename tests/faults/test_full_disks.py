@@ -76,7 +76,7 @@ def test_a_full_disk_is_one_sentence(stage, run, undisturbed, disk, thorough, su
         without(cache, *STAGES[stage])
 
 
-@pytest.mark.parametrize("stage", stages("train", "simulate"))
+@pytest.mark.parametrize("stage", stages("train"))
 def test_files_that_may_not_grow_are_one_sentence(stage, run, cache, thorough, survived):
     expected = content(cache)
     without(cache, *STAGES[stage])
@@ -87,7 +87,7 @@ def test_files_that_may_not_grow_are_one_sentence(stage, run, cache, thorough, s
     assert content(cache) == expected
 
 
-@pytest.mark.parametrize("stage", stages("clean"))
+@pytest.mark.parametrize("stage", stages())
 def test_a_disk_that_refuses_from_some_moment_on_is_one_sentence(
     stage, run, cache, thorough, survived
 ):

@@ -30,10 +30,14 @@ class Killing:
             return {"event": int(self.draws.integers(1, len(whole_run.events) + 1))}
         return {"after": float(self.draws.uniform(0, whole_run.seconds))}
 
-    def run(self, clear):
-        """Kill runs that start from where `clear` leaves off, each to the same end."""
-        clear()
-        first = self.start()
+    def run(self, clear, first=None):
+        """Kill runs that start from where `clear` leaves off, each to the same end.
+
+        `first` is how one went that was left to itself, if its result is there.
+        """
+        if first is None:
+            clear()
+            first = self.start()
         assert (first.code, first.said) == (0, "")
         expected = self.result()
         while self.kills < self.count:
@@ -59,15 +63,14 @@ class Killing:
 
 @pytest.mark.parametrize(
     ("stage", "short", "long"),
-    [("clean", 3, 50), ("train", 4, 50), ("explain", 3, 40), ("simulate", 3, 50)],
+    [("clean", 2, 50), ("train", 3, 50), ("explain", 2, 40), ("simulate", 2, 50)],
 )
 def test_a_killed_stage_ends_the_same(stage, short, long, run, cache, thorough, survived):
     killing = Killing(
         lambda **how: run(stage, cache, **how), lambda: content(cache), cache,
         long if thorough else short, seed=len(stage),
     )  # fmt: skip
-    expected = content(cache)
-    assert killing.run(lambda: without(cache, *STAGES[stage])) == expected
+    killing.run(lambda: without(cache, *STAGES[stage]), run.alone[stage])
     killing.told(survived, stage)
 
 

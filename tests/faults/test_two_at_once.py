@@ -39,6 +39,7 @@ def test_two_studies_at_once_make_everything_once(second, run, other, cache, tho
         assert set(placed.values()) == {1}
 
 
+@pytest.mark.thorough
 def test_two_studies_at_once_of_which_one_is_killed(run, other, cache, thorough, survived):
     expected = content(cache)
     draws = np.random.default_rng(1)
