@@ -188,10 +188,11 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> pf.Study:
     of_this_process = tmp_path_factory.getbasetemp()
     side_by_side = "PYTEST_XDIST_WORKER" in os.environ
     cache = (of_this_process.parent if side_by_side else of_this_process) / "cache"
-    book, keys = pf.Study(), [pf.Study()._key(stage) for stage in get_args(Stage)]
+    book = pf.Study()
+    keys = {book._key(stage) for stage in get_args(Stage)}
     with alone(cache):
         if not cache.exists():
             cache.mkdir()
-            for made in (each for key in keys for each in book.cache.glob(f"*{key}*")):
+            for made in (each for key in keys for each in book.cache.glob(f"*-{key}*")):
                 (copytree if made.is_dir() else copy2)(made, cache / made.name)
     return pf.Study(cache=cache)

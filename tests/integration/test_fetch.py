@@ -162,7 +162,10 @@ def test_what_a_header_says_to_be_of_another_time_is_not_read(fetch, archive, ra
     files[3] = (files[3][0], header.tostring().encode() + b"damaged")
     archive.put(raster_of(PF_14), whole(packed(files)))
     assert "2 rasters, 2 of another time" in fetch("PF 14", *WINDOW, "--no-slit-jaw").stdout
-    assert "r00003.fits holds no spectral window" in fetch("PF 14", code=1).stderr
+    assert (
+        "r00003.fits is damaged, what begins at its byte 2880 is no header"
+        in fetch("PF 14", code=1).stderr
+    )
 
 
 @pytest.mark.parametrize("date", ["", "?", "2014-03-29T14:10:00+05", "NaT", 7, True])
