@@ -1,10 +1,10 @@
 """Measure how time and memory grow with the spectra, and shrink with the workers.
 
-Run with ``python -m benchmarks.scaling``, on a machine with nothing else to do. Workers are
-processes of one thread each on a cluster of this machine, as ``Study(scheduler=)`` uses it, or
-the threads of one process. Each run has processes of its own, which clean an archive of simulated
-observations (see `benchmarks.archive`), score and explain it, and train on as many spectra. Two
-things are measured:
+Run with ``python -m benchmarks.scaling``, on Linux, on a machine with nothing else to do.
+Workers are processes of one thread each on a cluster of this machine, as ``Study(scheduler=)`` uses
+it, or the threads of one process. Each run has processes of its own, which clean an archive of
+simulated observations (see `benchmarks.archive`), score and explain it, and train on as many
+spectra. Two things are measured:
 
 - growth: archives of 10^4 to 10^7 spectra, scored by the whole swarm and explained by few members
   with few draws, the same at all sizes; networks are trained on up to 10^6 spectra
@@ -21,12 +21,12 @@ import argparse
 import json
 import os
 import platform
+import re
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -58,51 +58,28 @@ TRAINED, MEMBERS, EPOCHS = 10**6, 8, 2
 """Spectra at most, networks and epochs of a training: every worker holds all spectra."""
 BOUND = 400.0
 """Time that a run may take, in s."""
-SAMPLED = 0.1
-"""Time between two looks at the memory, in s."""
 TREES = ("cubes-", "scores-", "attributions-")
 
 
-class Watched:
-    """The memory of processes while something runs: the most that each held."""
-
-    def __init__(self, processes):
-        self._processes = [psutil.Process(each) for each in processes]
-        self.most = {each.pid: (0, 0) for each in self._processes}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self):
-        self._look()
-        self.before = dict(self.most)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
-        self._look()
-
-    def _watch(self):
-        while not self._over.wait(SAMPLED):
-            self._look()
-
-    def _look(self):
-        for each in self._processes:
-            held = each.memory_full_info()
-            before = self.most[each.pid]
-            self.most[each.pid] = max(before[0], held.pss), max(before[1], held.uss)
-
-
 def measured(work, processes):
-    """Return how long something takes, and the most memory that each process held."""
-    with Watched(processes) as watched:
-        start = time.perf_counter()
-        work()
-        seconds = time.perf_counter() - start
-    pss, uss = zip(*watched.most.values(), strict=True)
-    before = [held for held, _ in watched.before.values()]
-    return {"seconds": round(seconds, 3), "pss": pss, "uss": uss, "pss_before": before}
+    """Return how long something takes, and the most memory that each process held.
+
+    The system keeps a process's peak. To look again and again would take a good part of a core.
+    """
+    for each in processes:
+        Path(f"/proc/{each}/clear_refs").write_text("5")
+    before = [peak(each) for each in processes]
+    start = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - start
+    most = [peak(each) for each in processes]
+    return {"seconds": round(seconds, 3), "memory": most, "before": before}
+
+
+def peak(process):
+    """Return the most memory that a process held since that was cleared, in bytes."""
+    told = Path(f"/proc/{process}/status").read_text()
+    return 1024 * int(re.search(r"VmHWM:\s*(\d+) kB", told)[1])
 
 
 def ready():
@@ -320,7 +297,7 @@ def series(
 def show(run: dict) -> None:
     """Print one run."""
     told = ", ".join(
-        f"{name} {stage['seconds']:.2f} s {max(stage['pss']) / 1e6:.0f} MB"
+        f"{name} {stage['seconds']:.2f} s {max(stage['memory']) / 1e6:.0f} MB"
         for name, stage in run["stages"].items()
     )
     print(f"{run['part']} {run['size']:.0e}, {run['workers']}: {told}", flush=True)

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -87,7 +87,9 @@ class Cluster:
 
     def shared(self, value: Any) -> Any:
         """See `Tasks.shared`. The scheduler keeps it: it outlives the workers that hold it."""
-        return self._submit(_itself, value)
+        # Spectra to share are large, and are sent once.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+            return self._client.submit(_itself, value, key=self._named(_itself), pure=False)
 
     def each(
         self,
@@ -108,11 +110,15 @@ class Cluster:
         from distributed import KilledWorker, as_completed
         from distributed.comm.core import CommClosedError
 
-        expected = versions()
-        futures = [
-            self._submit(_called, expected, self._probe, function, *job, name=function.__name__)
-            for job in jobs
-        ]
+        # As one group, whose first is sent first and whose others wait until a worker is free:
+        # each by itself would be in some worker's queue at once, a long one behind others.
+        group = self._named(function)
+        futures = self._client.map(
+            partial(_called, versions(), self._probe, function),
+            jobs,
+            key=[(group, number) for number, _ in enumerate(jobs)],
+            pure=False,
+        )
         try:
             for future in as_completed(futures, loop=self._client.loop):
                 result = future.result()
@@ -158,11 +164,9 @@ class Cluster:
                     "same environment there."
                 ) from fault
 
-    def _submit(self, function: Any, *arguments: Any, name: str | None = None) -> Any:
-        key = f"{name or function.__name__}-{uuid.uuid4().hex}".lstrip("_")
-        # Spectra to share are large, and are sent once.
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
-            return self._client.submit(function, *arguments, key=key, pure=False)
+    @staticmethod
+    def _named(function: Callable[..., object]) -> str:
+        return f"{function.__name__}-{uuid.uuid4().hex}".lstrip("_")
 
 
 @contextmanager
@@ -247,12 +251,12 @@ def _called(
     expected: Mapping[str, str],
     probe: Probe | None,
     function: Callable[..., Result],
-    *arguments: Any,
+    job: tuple[Any, ...],
 ) -> Result:
     """Run a task on a worker, which may have joined after the others were checked."""
     _check(expected, probe)
     with _by_itself:
-        return function(*arguments)
+        return function(*job)
 
 
 def _check(expected: Mapping[str, str], probe: Probe | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,7 @@ class Explainer:
             The attribute ``expected_logit`` is the mean PF logit over members and baselines: the
             sum over wavelengths is ``logit`` of `scores` less that.
         """
-        members = prepared(self.swarm, self.baselines, samples, seed)
+        members = _prepared(self, samples, seed)
         found = self._mapped(cube, partial(_attributed, members), POINTS, samples, seed)
         attributes = {"units": "1", "long_name": "share of the PF logit, mean over members"}
         expected = float(np.mean([member.expected for member in members]))
@@ -258,6 +258,12 @@ def _scored(
     logit = np.mean([each.outputs(spectra) for each in logits], axis=0, dtype=np.float64)
     columns = probability.mean(axis=0), probability.std(axis=0), logit
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _prepared(explainer: Explainer, samples: int, seed: int) -> list[Member]:
+    """Make members ready once, however many cubes they explain."""
+    return prepared(explainer.swarm, explainer.baselines, samples, seed)
 
 
 def _attributed(members: list[Member], spectra: Spectra) -> Spectra:

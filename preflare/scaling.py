@@ -195,8 +195,8 @@ def _rows(run: dict[str, Any], about: dict[str, Any]) -> list[dict[str, Any]]:
                 | {
                     "stage": stage,
                     "seconds": sum(each["seconds"] for each in own),
-                    "memory": max(max(each["pss"]) for each in own),
-                    "before": max(own[0]["pss_before"]),
+                    "memory": max(max(each["memory"]) for each in own),
+                    "before": max(own[0]["before"]),
                     "spectra": own[0].get("spectra", run["spectra"]),
                 }
             )

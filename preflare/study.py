@@ -357,7 +357,7 @@ class Study(Observed):
             return self._here(), explainer(), explain
 
         def size(name: str) -> int:
-            return int(open_cube(cubes[name])["peak"].size)
+            return sum(file.stat().st_size for file in cubes[name].rglob("*"))
 
         self._made(_make_explained, paths, prepared, size, progress)
         return {name: open_cube(path) for name, path in paths.items()}

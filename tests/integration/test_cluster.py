@@ -200,6 +200,19 @@ def test_results_come_in_the_order_of_the_jobs(address):
             assert sorted(finished) == [0, 1, 8, 27, 64, 125]
 
 
+def test_jobs_begin_in_their_order(address):
+    def begun(_):
+        now = time.time()
+        time.sleep(0.1)
+        return now
+
+    with running(address) as tasks:
+        shared = tasks.shared(3)
+        began = tasks.each(begun, [(shared,)] * 16)
+    ahead = 4  # of two workers, each has one at work and one fetched
+    assert all(first < then for first, then in zip(began, began[ahead:], strict=False))
+
+
 def test_a_worker_that_does_not_see_the_folder_is_refused(address, tmp_path, monkeypatch):
     monkeypatch.setattr(
         clusters.Probe, "laid", lambda folder: clusters.Probe(folder / "elsewhere", "something")

@@ -17,9 +17,8 @@ def run(part, size, workers, turn, seconds, **more):
     stages = {
         name: {
             "seconds": times * seconds,
-            "pss": [times * 1e8, times * 2e8],
-            "uss": [1e8, 1e8],
-            "pss_before": [5e7, 6e7],
+            "memory": [times * 1e8, times * 2e8],
+            "before": [5e7, 6e7],
         }
         for times, name in enumerate(("clean", "scores", "attributions"), 1)
     }
@@ -37,7 +36,7 @@ def run(part, size, workers, turn, seconds, **more):
     }
 
 
-TRAINED = {"seconds": 8.0, "pss": [9e8], "uss": [9e8], "pss_before": [1e8], "spectra": 77}
+TRAINED = {"seconds": 8.0, "memory": [9e8], "before": [1e8], "spectra": 77}
 
 
 @pytest.fixture
