@@ -53,7 +53,7 @@ ROUNDS = {10**5: 2}
 """Of a size; else one."""
 FEW = Few(members=1, samples=64)
 """What explains where growth is measured."""
-SWARM_SIZE, SWARM_ROUNDS = 3 * 10**4, 2
+SWARM_SIZE, SWARM_ROUNDS = 6 * 10**4, 2
 TRAINED, MEMBERS, EPOCHS = 10**6, 8, 2
 """Spectra at most, networks and epochs of a training: every worker holds all spectra."""
 BOUND = 400.0

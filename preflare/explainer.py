@@ -224,9 +224,8 @@ class Explainer:
         name = hashlib.sha256(repr((str(intensity.data.name), settings)).encode())
         name.update(self.swarm.weights.tobytes() + self.baselines.tobytes())
         return da.map_blocks(
-            partial(_where_accepted, function, width),
+            partial(_where_accepted, function, width, keep),
             intensity.data,
-            da.from_array(keep[..., None], chunks=(*chunks, 1)),
             dtype=np.float32,
             chunks=(*intensity.data.chunks[:3], (width,)),
             name=f"{width}-of-{name.hexdigest()}",
@@ -241,8 +240,12 @@ def _parts(shape: tuple[int, ...], most: int) -> tuple[int, int, int]:
     return (rasters, steps, slit) if rasters else (1, max(1, most // max(1, slit)), slit)
 
 
-def _where_accepted(function: Any, width: int, spectra: Spectra, keep: NDArray[np.bool_]) -> Any:
-    where = keep[..., 0] & np.isfinite(spectra).all(axis=-1)
+def _where_accepted(
+    function: Any, width: int, keep: NDArray[np.bool_], spectra: Spectra, block_info: Any
+) -> Spectra:
+    # Not as a second lazy array: dask would then read many blocks before it explains the first.
+    here = tuple(slice(*ends) for ends in block_info[0]["array-location"][:3])
+    where = keep[here] & np.isfinite(spectra).all(axis=-1)
     result = np.full((*where.shape, width), np.nan, np.float32)
     if where.any():
         result[where] = function(np.ascontiguousarray(spectra[where]))

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from dask.callbacks import Callback
 
 import preflare as pf
 from preflare.errors import ExplanationError
@@ -80,6 +81,24 @@ def test_parts_are_small_also_of_one_long_raster(explainer, cube, monkeypatch):
     np.testing.assert_array_equal(found.values.ravel(), whole.values.ravel())
     logits = explainer.scores(cube)["logit"].values
     np.testing.assert_array_equal(scores["logit"].values.ravel(), logits.ravel())
+
+
+def test_a_block_is_explained_and_stored_before_the_next_is_read(
+    explainer, cube, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("preflare.explainer.MOST", 10)  # of stored blocks of five, two at a time
+    monkeypatch.setattr("preflare.explainer.BLOCKS", 1)
+    long = xr.concat([cube] * 8, "time", data_vars="all").chunk(time=1)
+    stored, held = pf.open_cube(pf.write_cube(long, tmp_path / "cube.zarr")), []
+
+    def count(_key, _value, _graph, state, _worker):
+        arrays = (each for each in state["cache"].values() if isinstance(each, np.ndarray))
+        held.append(sum(each.ndim == 4 for each in arrays))
+
+    with dask.config.set(scheduler="sync"), Callback(posttask=count):
+        pf.write_cube(explainer.attributions(stored, samples=2), tmp_path / "explained.zarr")
+    assert len(held) > 40
+    assert max(held) <= 3
 
 
 def test_attributions_sum_to_the_logit_less_the_expected_one(explainer, cube):
