@@ -1,4 +1,4 @@
-"""What a chapter that trains networks shows: the data asked for, where they are enough to train on."""
+"""What a chapter that trains networks shows: the data asked for, if they are enough for that."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def to_learn_from(
         )
     if lacks:
         study = Study("twin", profile, seed)
-        said = f"{said} Networks are trained here, and there is too little of IRIS to do so. {lacks}"
+        said += f" Networks are trained here, and there is too little of IRIS to do so. {lacks}"
     elif source == "iris":
         said = (
             f"IRIS, real: {len(kinds)} observations that were fetched. Numbers and figures are "
