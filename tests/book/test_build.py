@@ -127,33 +127,31 @@ def test_chapters_run_once_and_again_only_when_something_changed(book):
 
 
 @pytest.mark.parametrize("cut", [False, True])
-def test_a_damaged_notebook_is_named_and_run_again(book, cut, caplog):
-    book.build(say=quietly)
-    notebook = book.folder / "runs" / "chapter.ipynb"
+def test_a_damaged_notebook_is_named_and_run_again(built, cut, caplog):
+    notebook = built.folder / "runs" / "chapter.ipynb"
     text = notebook.read_text()
     notebook.write_text(text[: len(text) // 2] if cut else text.replace("answer 42", "answer 43"))
     said = []
-    book.build(say=said.append)
+    built.build(say=said.append)
     assert said == ["running chapter", "rendering"]
     (record,) = caplog.records
     assert record.getMessage() == (
         f"{notebook} is damaged (chapter.ipynb has changed): it is made again."
     )
-    assert "answer 42" in page(book)
+    assert "answer 42" in page(built)
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_damaged_site_is_named_and_rendered_again(book, gone, caplog):
-    book.build(say=quietly)
-    path, good = book.folder / "html" / "chapter.html", page(book)
+def test_a_damaged_site_is_named_and_rendered_again(built, gone, caplog):
+    path, good = built.folder / "html" / "chapter.html", page(built)
     path.unlink() if gone else path.write_text(good.replace("answer 42", "answer 43"))
     said = []
-    book.build(say=said.append)
+    built.build(say=said.append)
     assert said == ["rendering"]
     (record,) = caplog.records
     fault = "is missing" if gone else "has changed"
     assert f"html is damaged (html/chapter.html {fault}): it is made again" in record.getMessage()
-    assert page(book) == good
+    assert page(built) == good
 
 
 def test_what_a_chapter_finds_damaged_is_said_and_not_shown(book):
