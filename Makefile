@@ -33,8 +33,9 @@ test: $(READY)
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	@# pytest ends with 5 where it finds no test: TEST_FLAGS may leave one of the two without any.
-	@# Side by side, threads of torch's own would wait for each other more than they compute.
-	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses logical --dist loadfile -m "not alone" $(TEST_FLAGS); \
+	@# Side by side, threads of torch's own would wait for each other more than they compute. Files of
+	@# few long tests come first, as they are collected: last, one process would be left with them.
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder -m "not alone" $(TEST_FLAGS); \
 	beside=$$?; \
 	case $$beside in 0|5) ;; *) exit $$beside ;; esac; \
 	$(PY) -m pytest -m alone $(TEST_FLAGS); alone=$$?; \

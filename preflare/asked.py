@@ -33,15 +33,21 @@ def to_learn_from(
 
     Parameters
     ----------
-    source, profile, seed
+    source : {"twin", "iris"}
+    profile : str
+    seed : int
         See `preflare.Study`.
     of_each : int
         Observations of each class that the chapter needs, if more than a study needs to learn.
 
+    Returns
+    -------
+    Asked
+
     Raises
     ------
     StudyError
-        If there is no such source.
+        If there is no such source or profile, or the seed is no whole number.
     """
     study = Study(source, profile, seed)
     said = "the twin, simulated. Nothing on this page is IRIS data."

@@ -17,9 +17,10 @@ SMALL = Size(spectra=200, training=2_000, splits=4, members=15, epochs=20)
 
 @pytest.fixture(scope="module")
 def small(study):
-    """Give a study of few spectra and short trainings, with the cubes of the other."""
+    """Give a study of few spectra, draws and epochs, with the cubes of the other."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SIZES, "quick", SMALL)
+        patch.setitem(Explainer.attributions.__kwdefaults__, "samples", 64)
         yield pf.Study(cache=study.cache)
 
 
