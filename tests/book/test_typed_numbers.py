@@ -82,7 +82,6 @@ ALLOWED = {
         "64 baselines": "a caption's, set in the cell above",
         "200 spectra and five draws": "a caption's, set in the cell above",
         "22 bars": "the network's last maps",
-        "more than 0.8": "definition of a clear call",
     },
     "ledger": {"hold 95 %": "the level of all intervals"},
     "misreadings": {
