@@ -12,7 +12,7 @@ _UNNAMED_COLUMN = re.compile(r'(<th [^>]*class="col_heading[^>]*>)\s*(</th>)')
 _NAME = r'\1<span class="visually-hidden">Name</span>\2'
 _LABEL = ' aria-label="Toggle hidden content"'
 _OUTDATED_ROLE = re.compile(r'(<div(?=[^>]* class="citation(?:-list)?")[^>]*?) role="[^"]*"')
-_COMPUTED = re.compile(r'(<span class="pasted-text">|<td[^>]*>)([^<]*)')
+_COMPUTED = re.compile(r'(<(?:td|[a-z]+ class="(?:pasted-text|computed)")[^>]*>)([^<]*)')
 _HYPHEN = re.compile(r"(?<![\w.\-])-(?=\.?\d)")
 
 
@@ -20,10 +20,10 @@ def accessible(body: str) -> str:
     """Mend the HTML of a page.
 
     A column without a heading gets one that is heard and not seen; other headings without words,
-    such as the corner of a table, become plain cells. Computed numbers, in the text and in tables,
-    get a minus sign where Python writes a hyphen, which is rarely read aloud. What folds code away
-    goes by the words that it shows. Entries of the bibliography lose roles that are no longer in
-    the standard (WAI-ARIA).
+    such as the corner of a table, become plain cells. Computed numbers, in the text, in tables and
+    in claims, get a minus sign where Python writes a hyphen, which is rarely read aloud. What folds
+    code away goes by the words that it shows. Entries of the bibliography lose roles that are no
+    longer in the standard (WAI-ARIA).
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def accessible(body: str) -> str:
     '<tr><td class="blank" ></td><th>PF</th></tr>'
     >>> accessible('<td>-0.3 on 2026-11-23</td>')
     '<td>−0.3 on 2026-11-23</td>'
+    >>> accessible('<p class="computed">Within observations -0.1.</p>')
+    '<p class="computed">Within observations −0.1.</p>'
     >>> accessible('<div class="citation" id="id1" role="doc-biblioentry">')
     '<div class="citation" id="id1">'
     """

@@ -352,5 +352,5 @@ def _block(claim: Claim, made: Record) -> str:
         f"{escape(claim.measure)}. {escape(judged)}. Data: {escape(made.data)}."
         + "".join(f" {escape(text)}" for text in (made.note, obstacle) if text),
     ]
-    paragraphs = "".join(f"<p>{line}</p>" for line in lines)
+    paragraphs = "".join(f'<p class="computed">{line}</p>' for line in lines)
     return f'<div class="claim" id="{claim.anchor}">{paragraphs}</div>'

@@ -67,7 +67,8 @@ def gradcam_steps(
     """
     for number, (axes, values, weight) in enumerate(zip(panels, maps, weights, strict=False)):
         axes.bar(units, values, width=0.38, color="C2" if weight > 0 else "C4", lw=0)
-        axes.set_title(f"map {number + 1}, weight {weight:+.3f}", fontsize="small", loc="left")
+        title = f"map {number + 1}, weight {weight:+.3f}".replace("-", "−")
+        axes.set_title(title, fontsize="small", loc="left")
     total = weights @ maps
     last = panels[len(maps)]
     last.bar(units, total, width=0.38, color="0.85", lw=0, label="sum")
@@ -75,7 +76,7 @@ def gradcam_steps(
     last.axhline(0, color="0.4", lw=0.8)
     last.set_title("weighted sum", fontsize="small", loc="left")
     last.margins(y=0.25)
-    last.legend(fontsize="x-small", loc="upper center", ncols=2)
+    last.legend(fontsize="x-small", loc="upper center", ncols=2, frameon=True)
     for axes in panels:
         mark_lines(axes, names=False)
 
