@@ -1,11 +1,14 @@
 """The command line without its seconds of imports: a process that has made them forks for each run.
 
 What a run does is what ``python -W error -m preflare`` does, in a process of its own; only what is
-imported is there already, without warnings as errors: `test_cli.py` starts some runs cold.
+imported is there already, without warnings as errors, and is not taken apart at the end, which
+takes more than a second: `test_cli.py` starts some runs cold.
 """
 
 import atexit
+import gc
 import json
+import multiprocessing
 import os
 import runpy
 import subprocess
@@ -45,13 +48,12 @@ def preflare(*arguments: object, cwd: Path | None = None) -> subprocess.Complete
 def _serve() -> None:
     for name in IMPORTED:
         __import__(name)
+    gc.freeze()
     for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            _run(*json.loads(line))
-            return
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        child = multiprocessing.get_context("fork").Process(target=_run, args=json.loads(line))
+        child.start()
+        child.join()
+        print(child.exitcode, flush=True)
 
 
 def _run(words: list[str], cwd: str, environment: dict[str, str], printed: list[str]) -> None:
@@ -64,7 +66,10 @@ def _run(words: list[str], cwd: str, environment: dict[str, str], printed: list[
     warnings.resetwarnings()
     warnings.simplefilter("error")
     sys.argv = ["preflare", *words]
-    runpy.run_module("preflare", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("preflare", run_name="__main__", alter_sys=True)
+    finally:
+        gc.collect()  # what was left open complains
 
 
 if __name__ == "__main__":
