@@ -5,6 +5,7 @@ Each page is loaded once, and looked at from all sides. It complains of nothing,
 
 from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +15,9 @@ from tests.browser.conftest import SETTLED, complaints
 
 PAGES = Book.found().pages()
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-# Beside axe's own choice, rules that it counts as experimental and that concern this book.
-FOUND = """axe.run(document, {
-    resultTypes: ["violations"],
-    preload: false,  // it would ask for the styles once more, which a page from disk may not
-    rules: {"label-content-name-mismatch": {enabled: true}, "td-has-header": {enabled: true}},
-}).then(found => found.violations.flatMap(each => each.nodes.map(node =>
-    `${each.id} (${each.impact}): ${node.html.slice(0, 200)} ${node.failureSummary}`)))"""
+FOUND_BY_AXE = (Path(__file__).parent / "found_by_axe.js").read_text(encoding="utf-8")
+DESKTOP, DESKTOP_BY_NIGHT = (1400, "light"), (1400, "dark")
+PHONE, PHONE_BY_NIGHT, SMALL_PHONE_BY_NIGHT = (390, "light"), (390, "dark"), (320, "dark")
 UNREACHED = """[...document.querySelectorAll("body *")].filter(box => {
     const style = getComputedStyle(box), scrolls = flow => flow === "auto" || flow === "scroll";
     const wide = scrolls(style.overflowX) && box.scrollWidth > box.clientWidth + 1;
@@ -33,19 +30,23 @@ UNREACHED = """[...document.querySelectorAll("body *")].filter(box => {
 
 @pytest.fixture(scope="module", params=PAGES)
 def page(request, browser, site):
-    """Give each page of the book, with nothing folded away, and what it complained of."""
+    """Give each page of the book, with nothing folded away. In the end it complained of nothing."""
     page = browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme="light")
     page.set_default_timeout(120_000)  # the machine may be busy with something else
-    page.troubles = complaints(page)
+    troubles = complaints(page)
     page.goto((site / f"{request.param}.html").as_uri())
     page.wait_for_function(SETTLED)
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
     page.evaluate(AXE)
     yield page
     page.close()
+    assert troubles == []
 
 
-def look_at(page, width, scheme="light"):
+@pytest.fixture(scope="module")
+def look(request, page):
+    """Have the page in a window of a width, by day or by night."""
+    width, scheme = request.param
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
     page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
@@ -55,43 +56,42 @@ def look_at(page, width, scheme="light"):
     page.evaluate("new Promise(heard => requestAnimationFrame(() => requestAnimationFrame(heard)))")
 
 
-def test_it_says_something(page):
-    assert len(page.inner_text("main")) > 200
+def seen(*looks):
+    """Have a test done at these widths, by day or by night; once for all tests of one look."""
+    return pytest.mark.parametrize(
+        "look", looks, indirect=True, scope="module", ids=lambda look: f"{look[0]}-{look[1]}"
+    )
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "light"), (320, "dark")])
-def test_nothing_is_wider_than_the_window(page, width, scheme):
-    look_at(page, width, scheme)
+@seen(DESKTOP, PHONE, SMALL_PHONE_BY_NIGHT)
+def test_nothing_is_wider_than_the_window(page, look):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_axe_finds_nothing(page, thorough):
-    sights = [(1400, "light"), (390, "dark"), (1400, "dark"), (390, "light")]
-    for width, scheme in sights if thorough else sights[:2]:
-        look_at(page, width, scheme)
-        assert page.evaluate(FOUND) == []
+@seen(DESKTOP, PHONE_BY_NIGHT)
+def test_axe_finds_nothing(page, look, thorough):
+    assert page.evaluate(FOUND_BY_AXE, thorough) == []
 
 
-@pytest.mark.parametrize("width", [1400, 390])
-def test_what_scrolls_can_be_reached_by_keyboard(page, width):
-    look_at(page, width)
+@pytest.mark.thorough
+@seen(DESKTOP_BY_NIGHT, PHONE)
+def test_axe_finds_nothing_from_other_sides(page, look):
+    assert page.evaluate(FOUND_BY_AXE, True) == []
+
+
+@seen(DESKTOP, PHONE)
+def test_what_scrolls_can_be_reached_by_keyboard(page, look):
     assert page.evaluate(UNREACHED) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_figures_are_drawn_not_broken(page, request, scheme):
-    look_at(page, 1400, scheme)
+@seen(DESKTOP, DESKTOP_BY_NIGHT)
+def test_figures_are_drawn_not_broken(page, look, request):
     widths = page.evaluate(
         "[...document.querySelectorAll('main img:not([loading=lazy])')].map(i => i.naturalWidth)"
     )
     expected = FIGURES.get(request.node.callspec.params["page"])
     assert expected is None or len(widths) == expected
     assert all(width > (500 if expected else 0) for width in widths)
-
-
-def test_it_complained_of_nothing_and_asked_no_network(page):
-    look_at(page, 1400, "dark")
-    assert page.troubles == []
 
 
 def test_headings_leave_no_level_out(page):
@@ -115,7 +115,17 @@ def landing_page(browser, site):
 
 def test_axe_would_find_a_picture_without_words(landing_page):
     landing_page.evaluate("document.querySelector('main img').removeAttribute('alt')")
-    assert [found.split()[0] for found in landing_page.evaluate(FOUND)] == ["image-alt"]
+    assert [found.split()[0] for found in landing_page.evaluate(FOUND_BY_AXE)] == ["image-alt"]
+
+
+@pytest.mark.parametrize("where", ["main p", "figcaption p", "footer p"])
+def test_axe_would_find_a_faint_word(landing_page, where):
+    landing_page.evaluate(
+        "where => document.querySelector(where).insertAdjacentHTML('beforeend',"
+        " '<span style=\"color: #bbb; background: #fff; display: inline-block\">faint</span>')",
+        where,
+    )
+    assert [found.split()[0] for found in landing_page.evaluate(FOUND_BY_AXE)] == ["color-contrast"]
 
 
 def test_what_becomes_too_wide_scrolls_by_keyboard(landing_page):
