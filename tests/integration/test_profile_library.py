@@ -13,7 +13,13 @@ from preflare.twin.computing import compute, read_one
 from preflare.twin.dressing import KINDS, profiles_at
 from preflare.twin.plan import plan
 
-RECOMPUTED = ("quiet-003", "active-010", "flare-004", "base-004", "triplet-004")
+RECOMPUTED = (
+    "quiet-003",
+    "flare-004",
+    "triplet-004",
+    pytest.param("active-010", marks=pytest.mark.thorough),
+    pytest.param("base-004", marks=pytest.mark.thorough),
+)
 PLAN = {entry.name: entry for entry in plan()}
 
 
