@@ -45,12 +45,6 @@ def far(address, tmp_path_factory):
     return pf.Study(cache=tmp_path_factory.mktemp("far"), scheduler=address)
 
 
-@pytest.fixture(scope="module")
-def near(tmp_path_factory):
-    """Give the same study here."""
-    return pf.Study(cache=tmp_path_factory.mktemp("near"), scheduler=THREADS)
-
-
 def content(folder):
     """Give what is in every file of a folder."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
@@ -65,14 +59,13 @@ def kill_one_at_work(cluster):
     os.kill(nanny.pid, signal.SIGKILL)
 
 
-def test_cubes_are_the_same_to_the_byte_from_files_that_workers_simulated(far, near):
+def test_cubes_are_the_same_to_the_byte_from_files_that_workers_simulated(far, study):
     for name in ALIKE:
-        xr.testing.assert_identical(far.cube(name), near.cube(name))
-    products = content(near.cache)
-    assert (
-        len({path.split("/")[0] for path in products}) == 5
-    )  # files, quiet files, VAE, its checksums, cubes
-    assert content(far.cache) == products
+        xr.testing.assert_identical(far.cube(name), study.cube(name))
+    products = content(far.cache)
+    # Files, files of the quiet Sun, autoencoder, its checksums, cubes.
+    assert len({path.split("/")[0] for path in products}) == 5
+    assert {path: (study.cache / path).read_bytes() for path in products} == products
 
 
 def test_a_killed_worker_costs_time_and_nothing_else(cluster, address, tmp_path):
@@ -140,10 +133,10 @@ def test_scores_and_attributions_are_the_same_to_the_byte(address, tmp_path, mon
     assert content(far.cache) == products
 
 
-def test_commands_run_there(address, near, write_raster, tmp_path):
+def test_commands_run_there(address, study, write_raster, tmp_path):
     twin = preflare("simulate", "AR 3", "--output", tmp_path / "twin", "--scheduler", address)
     assert (twin.returncode, twin.stderr) == (0, "")
-    assert content(tmp_path / "twin" / near.files("AR 3").name) == content(near.files("AR 3"))
+    assert content(tmp_path / "twin" / study.files("AR 3").name) == content(study.files("AR 3"))
     raster = write_raster()
     for name, where in (("far", address), ("near", THREADS)):
         output = ("--output", tmp_path / name, "--samples", 2, "--scheduler", where)

@@ -45,7 +45,7 @@ def simulated(tmp_path_factory):
             cubes[name] = quiet_sun.flag(cube)
             scores[name] = explainer.scores(cubes[name]).load()
             if explained:
-                attributions[name] = explainer.attributions(cubes[name], samples=64).load()
+                attributions[name] = explainer.attributions(cubes[name], samples=32).load()
         return cubes, scores, attributions
 
     return make
