@@ -31,7 +31,7 @@ book: $(READY)
 test: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy
+	$(PY) -m mypy --num-workers auto
 	@# pytest ends with 5 where it finds no test: TEST_FLAGS may leave one of the two without any.
 	@# Side by side, threads of torch's own would wait for each other more than they compute. Files of
 	@# few long tests come first, as they are collected: last, one process would be left with them.
