@@ -35,10 +35,11 @@ test: $(READY)
 	@# pytest ends with 5 where it finds no test: TEST_FLAGS may leave one of the two without any.
 	@# Side by side, threads of torch's own would wait for each other more than they compute. Files of
 	@# few long tests come first, as they are collected: last, one process would be left with them.
+	@# Those that measure time run after them, alone; only their files are read for it.
 	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder -m "not alone" $(TEST_FLAGS); \
 	beside=$$?; \
 	case $$beside in 0|5) ;; *) exit $$beside ;; esac; \
-	$(PY) -m pytest -m alone $(TEST_FLAGS); alone=$$?; \
+	$(PY) -m pytest -m alone -o testpaths="$$(grep -rl 'mark\.alone' tests --include='*.py' | tr '\n' ' ')" $(TEST_FLAGS); alone=$$?; \
 	case $$beside-$$alone in 0-0|0-5|5-0) ;; *) exit $$alone ;; esac
 
 # All faults that are to be survived; `make test` makes a part of them.

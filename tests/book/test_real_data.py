@@ -18,7 +18,8 @@ CUT_OUT, SEVERAL, ALL = "cut-out", "several", "all"
 RUNS = [
     (CUT_OUT, "attributions"), (CUT_OUT, "monotonicity"),
     pytest.param((CUT_OUT, "audit"), marks=pytest.mark.thorough),
-    (SEVERAL, "attributions"), (SEVERAL, "monotonicity"), (SEVERAL, "convnet"),
+    (SEVERAL, "attributions"), (SEVERAL, "convnet"),
+    pytest.param((SEVERAL, "monotonicity"), marks=pytest.mark.thorough),
     pytest.param((ALL, "artificial-test"), marks=pytest.mark.thorough),
     pytest.param((SEVERAL, "explaining"), marks=pytest.mark.thorough),
     pytest.param((SEVERAL, "swarm"), marks=pytest.mark.thorough),
