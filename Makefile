@@ -39,7 +39,7 @@ test: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder -m "not alone" $(TEST_FLAGS); \
 	beside=$$?; \
 	case $$beside in 0|5) ;; *) exit $$beside ;; esac; \
-	$(PY) -m pytest -m alone -o testpaths="$$(grep -rl 'mark\.alone' tests --include='*.py' | tr '\n' ' ')" $(TEST_FLAGS); alone=$$?; \
+	$(PY) -m pytest -m alone -o testpaths="$$(grep -rl --include='*.py' 'mark\.alone' tests | tr '\n' ' ')" $(TEST_FLAGS); alone=$$?; \
 	case $$beside-$$alone in 0-0|0-5|5-0) ;; *) exit $$alone ;; esac
 
 # All faults that are to be survived; `make test` makes a part of them.

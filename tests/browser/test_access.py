@@ -60,35 +60,38 @@ def look(request, page):
     page.evaluate(ADAPTED)
 
 
-def seen(*looks):
+def seen(*looks, thorough):
     """Have a test done at these widths, by day or by night; once for all tests of one look."""
+    others = (pytest.param(look, marks=pytest.mark.thorough) for look in thorough)
     return pytest.mark.parametrize(
-        "look", looks, indirect=True, scope="module", ids=lambda look: f"{look[0]}-{look[1]}"
+        "look",
+        [*looks, *others],
+        indirect=True,
+        scope="module",
+        ids=lambda look: "-".join(map(str, look)),
     )
 
 
-@seen(DESKTOP, PHONE_BY_NIGHT, SMALL_PHONE_BY_NIGHT)
+def test_it_says_something(page):
+    assert len(page.inner_text("main")) > 200
+
+
+@seen(DESKTOP, PHONE_BY_NIGHT, SMALL_PHONE_BY_NIGHT, thorough=[PHONE])
 def test_nothing_is_wider_than_the_window(page, look):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-@seen(DESKTOP, PHONE_BY_NIGHT)
+@seen(DESKTOP, PHONE_BY_NIGHT, thorough=[DESKTOP_BY_NIGHT, PHONE])
 def test_axe_finds_nothing(page, look, thorough):
     assert page.evaluate(FOUND_BY_AXE, thorough) == []
 
 
-@pytest.mark.thorough
-@seen(DESKTOP_BY_NIGHT, PHONE)
-def test_axe_finds_nothing_from_other_sides(page, look):
-    assert page.evaluate(FOUND_BY_AXE, True) == []
-
-
-@seen(DESKTOP, PHONE_BY_NIGHT)
+@seen(DESKTOP, PHONE_BY_NIGHT, thorough=[PHONE])
 def test_what_scrolls_can_be_reached_by_keyboard(page, look):
     assert page.evaluate(UNREACHED) == []
 
 
-@seen(DESKTOP, PHONE_BY_NIGHT)
+@seen(DESKTOP, PHONE_BY_NIGHT, thorough=[DESKTOP_BY_NIGHT])
 def test_figures_are_drawn_not_broken(page, look, request):
     widths = page.evaluate(
         "[...document.querySelectorAll('main img:not([loading=lazy])')].map(i => i.naturalWidth)"

@@ -220,7 +220,7 @@ def test_the_better_estimator_is_better(swarm):
     assert error["both"] < 0.8 * error["corrected"]
 
 
-@pytest.mark.parametrize("samples", [1, 5])
+@pytest.mark.parametrize("samples", [1, pytest.param(2, marks=pytest.mark.thorough), 5])
 def test_few_independent_draws_are_right_on_average(swarm, samples):
     spectra, baselines, one = made_up(5), made_up(60, seed=4), swarm.some([0])
     exact = attribute(one, spectra, baselines, 60_000).mean
